@@ -1,0 +1,146 @@
+"""The envelope of every event: CloudEvents 1.0, structured JSON, with Huiyin's extensions and the hash chain.
+
+The hash of an event is SHA-256, hex, over the RFC 8785 form of the envelope without `hash`. orjson with sorted keys writes that form as
+long as keys are ASCII and numbers are integers; `tests/contract` compares it with the reference implementation.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from shared.contracts.event import Event, event_class
+
+E = TypeVar("E", bound=Event, covariant=True)
+
+SCHEMA_URI = "urn:huiyin:schema:"
+
+
+class Envelope(BaseModel):
+    """A CloudEvent of Huiyin as it stands in the log, in JetStream and in the AsyncAPI document."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str
+    region: str | None = None
+    streamversion: int
+    correlationid: str
+    causationid: str | None = None
+    traceparent: str | None = None
+    prevhash: str | None = None
+    hash: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[E]):
+    """An event that is in the log, with what the log knows of it. `stream` is the aggregate's id, `version` counts from 1."""
+
+    id: str
+    source: str
+    stream: str
+    version: int
+    time: datetime
+    region: str | None
+    correlation_id: str
+    causation_id: str | None
+    traceparent: str | None
+    prev_hash: str | None
+    hash: str
+    data: E
+
+    @property
+    def name(self) -> str:
+        """The event's name, which is its class's."""
+        return type(self.data).__name__
+
+
+class BadEnvelope(ValueError):
+    """Bytes that are no event of Huiyin: bad JSON, a missing field, an unknown type, data that its contract refuses."""
+
+
+def canonical(envelope: dict[str, Any]) -> bytes:
+    """RFC 8785 form of an envelope whose keys are ASCII and whose numbers are integers."""
+    return orjson.dumps(envelope, option=orjson.OPT_SORT_KEYS)
+
+
+def seal(recorded: dict[str, Any]) -> tuple[bytes, str]:
+    """The exact bytes to store and publish, and their hash, from an envelope without `hash`."""
+    body = canonical(recorded)
+    digest = hashlib.sha256(body).hexdigest()
+    return body[:-1] + b',"hash":"' + digest.encode() + b'"}', digest
+
+
+def hash_of(body: bytes | str) -> str:
+    """The hash that stored bytes ought to carry."""
+    envelope = orjson.loads(body)
+    envelope.pop("hash", None)
+    return hashlib.sha256(canonical(envelope)).hexdigest()
+
+
+def unsealed(
+    event: Event,
+    *,
+    id: str,
+    source: str,
+    stream: str,
+    version: int,
+    time: datetime,
+    region: str | None,
+    correlation_id: str,
+    causation_id: str | None,
+    traceparent: str | None,
+    prev_hash: str | None,
+) -> dict[str, Any]:
+    """The envelope of `event` without its hash; absent values are left out, as CloudEvents wants."""
+    envelope = {
+        "specversion": "1.0",
+        "id": id,
+        "source": source,
+        "type": event.type_name(),
+        "subject": stream,
+        "time": time.astimezone(UTC).isoformat(),
+        "datacontenttype": "application/json",
+        "dataschema": SCHEMA_URI + event.type_name(),
+        "region": region,
+        "streamversion": version,
+        "correlationid": correlation_id,
+        "causationid": causation_id,
+        "traceparent": traceparent,
+        "prevhash": prev_hash,
+        "data": event.model_dump(mode="json"),
+    }
+    return {name: value for name, value in envelope.items() if value is not None}
+
+
+def parse(body: bytes | str) -> Recorded[Event]:
+    """Read stored or published bytes. Raises `BadEnvelope`; a retry does not help."""
+    try:
+        envelope = Envelope.model_validate_json(body)
+        data = event_class(envelope.type).model_validate(envelope.data)
+    except ValueError as error:
+        raise BadEnvelope(str(error)) from error
+    return Recorded(
+        id=envelope.id,
+        source=envelope.source,
+        stream=envelope.subject,
+        version=envelope.streamversion,
+        time=envelope.time,
+        region=envelope.region,
+        correlation_id=envelope.correlationid,
+        causation_id=envelope.causationid,
+        traceparent=envelope.traceparent,
+        prev_hash=envelope.prevhash,
+        hash=envelope.hash,
+        data=data,
+    )

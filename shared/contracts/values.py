@@ -1,0 +1,143 @@
+"""Values that several published events carry."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Level = Literal["village", "township", "county"]
+"""The ladder, lowest first; `on_the_spot` is a level of a resolution only."""
+
+State = Literal[
+    "assigned",
+    "in_progress",
+    "suspended",
+    "in_arbitration",
+    "referred",
+    "resolved",
+    "answered",
+    "visit_due",
+    "closed",
+]
+Category = Literal["conduct", "hardship", "shortcoming", "proposal"]
+Channel = Literal[
+    "home_visit", "duty_desk", "forum", "mailbox", "hotline", "letter", "web", "enterprise_visit", "system"
+]
+Priority = Literal["routine", "urgent", "emergency"]
+Outcome = Literal["solved", "planned", "explained", "referred", "rejected"]
+RatingValue = Literal["satisfied", "fair", "dissatisfied"]
+SupervisionKind = Literal["urge", "notice", "criticism"]
+DeadlineKind = Literal[
+    "accept",
+    "handle",
+    "arbitration",
+    "suspension",
+    "task",
+    "promise",
+    "interim",
+    "answer",
+    "rating",
+    "visit",
+    "supervise_notice",
+    "supervise_criticism",
+]
+
+
+Instant = AwareDatetime
+"""An aware instant; serialised in RFC 3339 with offset."""
+
+
+class Value(BaseModel):
+    """Base of every value inside an event: frozen, strict about unknown fields when it is made."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Handler(Value):
+    """Officer and unit in charge. `unit` is `<12-digit region>/<unit code>`; `officer_id` is null where nobody is on duty."""
+
+    officer_id: str | None
+    name: str | None
+    unit: str
+
+
+class Allowance(Value):
+    """A length of time as a policy states it, e.g. 5 working days or 24 hours."""
+
+    amount: Annotated[int, Field(gt=0)]
+    unit: Literal["seconds", "minutes", "hours", "working_hours", "working_days", "days"]
+
+
+class Deadline(Value):
+    """A promise with its reasons.
+
+    `deadline_id` is unique within the issue. `warn_at` is the 75 % point (accept and handle only). `started_at`, `allowance`
+    and `rule` say why it is what it is; a deadline that a person chose (task, promise, suspension) has neither allowance nor rule.
+    """
+
+    deadline_id: str
+    kind: DeadlineKind
+    due_at: Instant
+    policy_version: int
+    calendar_version: int
+    started_at: Instant
+    rule: str | None = None
+    allowance: Allowance | None = None
+    warn_at: Instant | None = None
+
+
+class Missed(Value):
+    """The deadline that lapsed."""
+
+    deadline_id: str
+    due_at: Instant
+
+
+class Evidence(Value):
+    """A stored attachment by reference: intake keeps the bytes. `sha256` is over the stored (re-encoded) bytes."""
+
+    attachment_id: str
+    sha256: str
+    media_type: str
+
+
+class Task(Value):
+    """What an invited unit is to do, until when (the deadline of kind `task` with id `task-<task_id>`)."""
+
+    task_id: str
+    unit: str
+    handler: Handler
+    task: str
+    due_at: Instant
+
+
+class Topic(Value):
+    """A topic of the directory; `board` is what the public board may show of it."""
+
+    code: str
+    zh: str
+    en: str
+    township_unit: str
+    county_unit: str
+    board: Literal["full", "category", "none"]
+
+
+class Unit(Value):
+    """A unit of the directory; `unit_id` is `<12-digit region>/<code>`."""
+
+    unit_id: str
+    region: str
+    code: str
+    zh: str
+    en: str
+
+
+class Officer(Value):
+    """A staff member who can be in charge, by post; `email` is an official address."""
+
+    officer_id: str
+    name: str
+    role: str
+    regions: tuple[str, ...]
+    units: tuple[str, ...]
+    on_duty: bool = True
+    email: str | None = None

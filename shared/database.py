@@ -1,0 +1,42 @@
+"""Connections to Postgres: one engine a process, one transaction a request or task. Application code never commits."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+AfterCommit = Callable[[], Awaitable[None]]
+
+
+class Database:
+    """A pool of connections as one role. The role's search path is its own schema.
+
+    Args:
+        url: `postgresql+psycopg://role:password@host:port/database`.
+        pool_size: connections kept; at most as many again are opened under load. Pools multiply by processes.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises. Then runs what `after_commit` collected."""
+        async with self._sessions() as session:
+            async with session.begin():
+                yield session
+            hooks: list[AfterCommit] = session.info.pop("after_commit", [])
+        for hook in hooks:
+            await hook()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
+    """Run `hook` once the transaction of `session` is committed; the same hook only once. Not run on rollback."""
+    hooks: list[AfterCommit] = session.info.setdefault("after_commit", [])
+    if hook not in hooks:
+        hooks.append(hook)
