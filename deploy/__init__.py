@@ -1,0 +1,1 @@
+"""The running of Huiyin: the `huiyin` command, the one-machine stack, the demo."""

@@ -1,0 +1,1 @@
+"""The sub-commands of `huiyin`, one module each."""

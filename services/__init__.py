@@ -1,0 +1,1 @@
+"""The four services: intake, routing, tracking, notify. They never import each other."""
