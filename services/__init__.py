@@ -1,1 +1,1 @@
-"""The four services. They never import each other: what they share is in `shared`, what they tell each other are events."""
+"""The four services: intake, routing, tracking, notify. They never import each other."""

@@ -103,8 +103,8 @@ class Directory:
     def find_unit(self, text: str, village: str, level: Level) -> str | None:
         """The `unit_id` that a person meant.
 
-        Takes `<region>/<code>` of a unit in the issue's county, or a bare code: looked up at the issue's region of `level`, then at the levels
-        above, then at those below, nearest first. None if there is no such unit.
+        Takes `<region>/<code>` of a unit in the issue's county, or a bare code: looked up at the issue's region of `level`, then at those
+        above it, then at those below, nearest first. None if there is no such unit.
         """
         if "/" in text:
             return text if text in self.units and county_of(text) == county_of(village) else None
