@@ -4,9 +4,7 @@ from typing import Literal
 
 from shared.contracts.event import Event
 
-NoticeKind = Literal[
-    "received", "assigned", "escalated", "suspended", "interim", "resolved", "closed", "reopened", "referred"
-]
+NoticeKind = Literal["received", "assigned", "escalated", "suspended", "interim", "resolved", "closed", "reopened", "referred"]
 NoticeChannel = Literal["sms", "email", "apprise"]
 
 

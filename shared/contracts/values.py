@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 
 Level = Literal["village", "township", "county"]
 """The ladder, lowest first; `on_the_spot` is a level of a resolution only."""
@@ -19,9 +19,7 @@ State = Literal[
     "closed",
 ]
 Category = Literal["conduct", "hardship", "shortcoming", "proposal"]
-Channel = Literal[
-    "home_visit", "duty_desk", "forum", "mailbox", "hotline", "letter", "web", "enterprise_visit", "system"
-]
+Channel = Literal["home_visit", "duty_desk", "forum", "mailbox", "hotline", "letter", "web", "enterprise_visit", "system"]
 Priority = Literal["routine", "urgent", "emergency"]
 Outcome = Literal["solved", "planned", "explained", "referred", "rejected"]
 RatingValue = Literal["satisfied", "fair", "dissatisfied"]
@@ -41,13 +39,18 @@ DeadlineKind = Literal[
     "supervise_criticism",
 ]
 
-
 Instant = AwareDatetime
 """An aware instant; serialised in RFC 3339 with offset."""
 
+OfficeHours = Annotated[
+    tuple[str, str],
+    WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}, "minItems": 2, "maxItems": 2}),
+]
+"""From and until, local times `HH:MM`."""
+
 
 class Value(BaseModel):
-    """Base of every value inside an event: frozen, strict about unknown fields when it is made."""
+    """Base of every value inside an event: frozen; a field that a newer release added is ignored by an older reader."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
