@@ -1,0 +1,184 @@
+"""Append and read: how services reach the log. Both cost one round trip, inside the caller's transaction."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts import Event
+from shared.contracts.envelope import Recorded, parse, seal, unsealed
+from shared.database import after_commit
+from shared.ids import new_id
+
+_CONFLICT, _FORBIDDEN, _INVALID = "ZH409", "ZH403", "ZH422"
+
+_tracer = trace.get_tracer("huiyin.eventlog")
+_propagator = TraceContextTextMapPropagator()
+
+
+class ConcurrentAppend(Exception):
+    """Somebody else appended first. The transaction is lost: load and decide again in a new one."""
+
+
+class ForbiddenEvent(PermissionError):
+    """The role may not emit this type: a mistake in the code, a retry does not help."""
+
+
+class InvalidAppend(ValueError):
+    """The events contradict themselves or their stream: a mistake in the code, a retry does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a stream ends: version of its last event (0: none yet), that event's hash, and the stream's region."""
+
+    version: int = 0
+    hash: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stream as it stands: its events from version 1 on, and its head."""
+
+    events: tuple[Recorded[Event], ...]
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event with its place in the total order, which counts from 1 without gaps."""
+
+    position: int
+    event: Recorded[Event]
+
+
+class EventLog:
+    """The log as one service sees it.
+
+    Args:
+        source: the service, `/huiyin/<role>`; the database compares it with the role that is connected.
+        wake: called after each commit that appended, so that the relay need not wait for its next poll (`OutboxBell.ring`).
+    """
+
+    def __init__(self, source: str, *, wake: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._source = source
+        self._wake = wake
+
+    async def load(self, session: AsyncSession, stream: str) -> Loaded:
+        """The whole stream, oldest first; empty with `Head()` where nothing was appended yet."""
+        rows = await self._fetch(session, "SELECT body FROM log.events WHERE stream = %s ORDER BY version", (stream,))
+        events = tuple(parse(row[0]) for row in rows)
+        last = events[-1] if events else None
+        return Loaded(events, Head(last.version, last.hash, last.region) if last else Head())
+
+    async def published(self, session: AsyncSession, *, after: int = 0, limit: int = 500) -> tuple[Published, ...]:
+        """At most `limit` published events that follow position `after` in the total order: for replays from zero."""
+        rows = await self._fetch(
+            session,
+            "SELECT p.position, e.body FROM log.published AS p JOIN log.events AS e USING (id)"
+            " WHERE p.position > %s ORDER BY p.position LIMIT %s",
+            (after, limit),
+        )
+        return tuple(Published(position, parse(body)) for position, body in rows)
+
+    async def append(
+        self,
+        session: AsyncSession,
+        stream: str,
+        events: Sequence[Event],
+        *,
+        after: Head,
+        now: datetime,
+        region: str | None,
+        correlation_id: str,
+        causation_id: str | None,
+    ) -> tuple[Recorded[Event], ...]:
+        """Write `events` as the versions that follow `after`; they are in the log once the transaction commits.
+
+        Args:
+            session: a session of the transaction that also writes the service's own rows.
+            stream: id of the aggregate.
+            events: at least one, all of one aggregate.
+            after: the head that the decision was made on (`Head()` begins a stream).
+            now: the instant of all of them.
+            region: 12-digit code, the same for the whole life of a stream; None for aggregates without one.
+            correlation_id: what ties together everything that followed from one request.
+            causation_id: id of the event that led to these, if one did.
+
+        Raises:
+            ConcurrentAppend: the stream has moved on; retry in a new transaction.
+            ForbiddenEvent: this service does not own one of the events.
+            InvalidAppend: for instance events of two aggregates, or another region.
+        """
+        aggregate = events[0].aggregate if events else ""
+        with _tracer.start_as_current_span("append", kind=SpanKind.CLIENT) as span:
+            if span.is_recording():
+                span.set_attributes(_attributes(stream, aggregate, events, region))
+            carrier: dict[str, str] = {}
+            _propagator.inject(carrier)
+            recorded: list[Recorded[Event]] = []
+            bodies: list[str] = []
+            version, prev_hash = after.version, after.hash
+            for event in events:
+                version += 1
+                body, item = self._seal(
+                    event,
+                    id=new_id(),
+                    stream=stream,
+                    version=version,
+                    time=now,
+                    region=region,
+                    correlation_id=correlation_id,
+                    causation_id=causation_id,
+                    traceparent=carrier.get("traceparent"),
+                    prev_hash=prev_hash,
+                )
+                prev_hash = item.hash
+                bodies.append(body)
+                recorded.append(item)
+            try:
+                await self._fetch(
+                    session, "SELECT log.append(%s, %s, %s, %s, %s::text[])", (stream, aggregate, after.version, after.hash, bodies)
+                )
+            except psycopg.Error as error:
+                raise _translated(error) from error
+        if self._wake:
+            after_commit(session, self._wake)
+        return tuple(recorded)
+
+    def _seal(self, event: Event, **facts: Any) -> tuple[str, Recorded[Event]]:
+        body, digest = seal(unsealed(event, source=self._source, **facts))
+        return body.decode(), Recorded(source=self._source, hash=digest, data=event, **facts)
+
+    @staticmethod
+    async def _fetch(session: AsyncSession, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        connection = await (await session.connection()).get_raw_connection()
+        driver: psycopg.AsyncConnection[Any] = connection.driver_connection  # pyright: ignore[reportAssignmentType]
+        return await (await driver.execute(statement.encode(), values)).fetchall()
+
+
+def _attributes(stream: str, aggregate: str, events: Sequence[Event], region: str | None) -> dict[str, str]:
+    attributes = {
+        "db.system.name": "postgresql",
+        "db.operation.name": "log.append",
+        "db.collection.name": "log.events",
+        "huiyin.event": ",".join(type(event).__name__ for event in events),
+    }
+    if aggregate == "issue":
+        attributes["huiyin.issue_id"] = stream
+    if region:
+        attributes["huiyin.region"] = region
+    return attributes
+
+
+def _translated(error: psycopg.Error) -> Exception:
+    kinds: dict[str | None, type[Exception]] = {_CONFLICT: ConcurrentAppend, _FORBIDDEN: ForbiddenEvent, _INVALID: InvalidAppend}
+    kind = kinds.get(error.sqlstate)
+    return kind(error.diag.message_primary) if kind else error
