@@ -1,7 +1,8 @@
 """Receipts for attachments: intake signs one for each upload, and whoever takes evidence checks it without asking intake.
 
-A receipt reads `<payload>.<signature>`, both base64url without padding: JSON with the evidence (id, SHA-256, media type), purpose and expiry, and
-HMAC-SHA256 over the encoded payload. The key is shared through the secrets folder; a new key (delete the file, restart) voids the last day's receipts.
+A receipt reads `<payload>.<signature>`, both base64url without padding: JSON with the evidence (id, SHA-256, media type), its
+purpose and expiry, and HMAC-SHA256 over the encoded payload. The key is shared through the secrets folder; a new key (delete the
+file, restart the services) voids the receipts of the last day.
 """
 
 import base64
