@@ -7,10 +7,10 @@ long as keys are ASCII and numbers are integers; `tests/contract` compares it wi
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.contracts.event import Event, event_class
 
@@ -19,27 +19,48 @@ E = TypeVar("E", bound=Event, covariant=True)
 SCHEMA_URI = "urn:huiyin:schema:"
 
 
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+"""SHA-256, hex."""
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+"""CloudEvents allows no empty attribute."""
+
+
 class Envelope(BaseModel):
-    """A CloudEvent of Huiyin as it stands in the log, in JetStream and in the AsyncAPI document."""
+    """A CloudEvent of Huiyin as it stands in the log and in JetStream. An attribute without a value is absent, never null."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
-    specversion: Literal["1.0"] = "1.0"
-    id: str
-    source: str
-    type: str
-    subject: str
+    specversion: Literal["1.0"]
+    id: NonEmpty
+    """UUIDv7; also the header `Nats-Msg-Id`."""
+    source: Annotated[str, Field(pattern="^/huiyin/[a-z]+$")]
+    """The service that emitted it: `/huiyin/<service>`."""
+    type: NonEmpty
+    """`huiyin.<aggregate>.<EventName>.v<version>`."""
+    subject: NonEmpty
+    """The stream that it belongs to; of an issue its id."""
     time: AwareDatetime
-    datacontenttype: Literal["application/json"] = "application/json"
-    dataschema: str
-    region: str | None = None
-    streamversion: int
-    correlationid: str
-    causationid: str | None = None
-    traceparent: str | None = None
-    prevhash: str | None = None
-    hash: str
+    """When it was recorded, by the clock of the log's database."""
+    datacontenttype: Literal["application/json"]
+    dataschema: NonEmpty
+    """Absolute URI of the schema of `data`."""
+    region: Annotated[str, Field(pattern="^[0-9]{12}$")] | None = None
+    """12-digit code of the issue's village; absent where no region is concerned."""
+    streamversion: Annotated[int, Field(ge=1)]
+    """1, 2, 3 … per stream, all services together, without gaps."""
+    correlationid: NonEmpty
+    """The same for all that one request or timer brought about."""
+    causationid: NonEmpty | None = None
+    """Id of the event that brought this one about."""
+    traceparent: NonEmpty | None = None
+    """W3C trace context; also a NATS header."""
+    prevhash: Digest | None = None
+    """`hash` of the version before; absent at version 1."""
+    hash: Digest
+    """SHA-256, hex, over the RFC 8785 form of this event without `hash`."""
     data: dict[str, Any]
+    """What the event says; each type has a schema of its own."""
 
 
 @dataclass(frozen=True, slots=True)

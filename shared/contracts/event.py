@@ -26,6 +26,8 @@ class Event(BaseModel):
         super().__init_subclass__(**kwargs)  # pyright: ignore[reportArgumentType]
         cls.owner = owner
         cls.aggregate = aggregate
+        if cls.__name__ in EVENTS:
+            raise TypeError(f"{cls.__name__} is already defined in {EVENTS[cls.__name__].__module__}: an event has one definition")
         EVENTS[cls.__name__] = cls
 
     @classmethod

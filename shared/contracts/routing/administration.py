@@ -1,7 +1,14 @@
 """What routing decides by: SLA policies, working calendars, the directory of topics, units and officers."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from shared.contracts.event import Event
 from shared.contracts.values import Allowance, Instant, OfficeHours, Officer, Topic, Unit, Value
+
+Key = Annotated[str, Field(pattern="^[a-z_]+$")]
+"""ASCII, so that the order of keys in the hashed form is the same in every language."""
 
 
 class PolicyRule(Value):
@@ -11,8 +18,8 @@ class PolicyRule(Value):
     """
 
     rule: str
-    match: dict[str, str]
-    set: dict[str, Allowance]
+    match: dict[Key, str]
+    set: dict[Key, Allowance]
 
 
 class PolicyPublished(Event, owner="routing", aggregate="policy"):
