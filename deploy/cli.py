@@ -1,10 +1,10 @@
 """The `huiyin` command. Each sub-command lives in a module of `deploy/commands` and is loaded only when it is called."""
 
 from importlib import import_module
+from typing import Any
 
-import click
 import typer
-import typer.core
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 COMMANDS = {
@@ -22,31 +22,33 @@ COMMANDS = {
 """Name → module in deploy.commands and the line that `huiyin --help` shows."""
 
 
-class Commands(typer.core.TyperGroup):
-    """Sub-commands by name, imported on first use: `huiyin status` need not load the services."""
+class Commands(TyperGroup):
+    """Sub-commands by name, imported on first use, so that `huiyin status` need not load the services."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """All names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None if there is no such name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, summary = COMMANDS[cmd_name]
-        try:
-            sub: typer.Typer = import_module(f"deploy.commands.{module}").app
-        except ModuleNotFoundError as missing:
-            if missing.name != f"deploy.commands.{module}":
-                raise
-            return click.Command(cmd_name, help=f"{summary} (not part of this build)", callback=lambda: ctx.fail("not part of this build"))
-        group = get_group(sub)
-        command = group.commands.get(cmd_name, group)
-        command.name, command.short_help = cmd_name, summary
-        return command
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What `--help` shows of a command, without importing it; None if there is no such name."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that `args` name, imported now."""
+        name, found, rest = super().resolve_command(ctx, args)
+        if name is None or found is None:
+            return name, found, rest
+        group = get_group(import_module(f"deploy.commands.{COMMANDS[name][0]}").app)
+        return name, group.commands.get(name, group), rest
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help="Huiyin 回音: 事事有着落,件件有回音。")
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Huiyin 回音: 事事有着落,件件有回音。",
+)
 
 
 @app.callback()

@@ -1,0 +1,77 @@
+"""The database of a stack: roles, schemas and who may do what, then every schema's migrations. Safe to run again.
+
+Each service's role owns its own schema and sees no other. The log belongs to `log_owner`; its migrations grant what each role
+may do there (read, and `log.append`). `python -m deploy.local.bootstrap_database` does it for the stack of `HUIYIN_DATA`.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from deploy.local import postgres
+from deploy.local.layout import SERVICES, Layout
+
+DATABASE = "huiyin"
+
+ROLES = (*SERVICES, "relay", "operator", "log_owner")
+"""Everyone who signs in. `relay` moves events to NATS; `operator` reads the log; `log_owner` runs the log's migrations only."""
+
+SCHEMAS = {"log": "log_owner", **{service: service for service in SERVICES}}
+"""Schema → its owner, in the order in which they are migrated: the services' rights on the log come from the log."""
+
+TRANSACTION_TIMEOUT = "15s"
+"""A transaction that waits for a person or a network is a mistake: head rows of the log are locked until it ends."""
+
+_ROOT = Path(__file__).parents[2]
+
+
+def bootstrap(layout: Layout, *, database: str = DATABASE) -> None:
+    """Make or bring up to date roles, database, schemas and tables. Raises psycopg or Alembic errors; nothing is lost by a second try."""
+    with psycopg.connect(postgres.superuser_url(layout), autocommit=True) as server:
+        for role in ROLES:
+            _ensure_role(server, role, layout.secrets.get(f"postgres-{role}"), SCHEMAS)
+        if server.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    with psycopg.connect(postgres.superuser_url(layout, database)) as connection:
+        _ensure_schemas(connection, database)
+    for schema, owner in SCHEMAS.items():
+        _migrate(layout.database_url(owner, database=database), schema)
+
+
+def _ensure_role(server: "psycopg.Connection[tuple[object, ...]]", role: str, secret: str, schemas: dict[str, str]) -> None:
+    name = sql.Identifier(role)
+    if server.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(name))
+    server.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(secret)))
+    own = next((schema for schema, owner in schemas.items() if owner == role), "log")
+    server.execute(sql.SQL("ALTER ROLE {} SET search_path = {}, extensions").format(name, sql.Identifier(own)))
+    server.execute(sql.SQL("ALTER ROLE {} SET transaction_timeout = {}").format(name, sql.Literal(TRANSACTION_TIMEOUT)))
+
+
+def _ensure_schemas(connection: "psycopg.Connection[tuple[object, ...]]", database: str) -> None:
+    connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+    connection.execute(
+        sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), sql.SQL(", ").join(map(sql.Identifier, ROLES)))
+    )
+    for schema, owner in SCHEMAS.items():
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(*map(sql.Identifier, (schema, owner))))
+    connection.execute("CREATE SCHEMA IF NOT EXISTS extensions")
+    connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA extensions")
+    connection.execute("GRANT USAGE ON SCHEMA extensions TO PUBLIC")
+
+
+def _migrate(url: str, schema: str) -> None:
+    location = _ROOT / ("shared/eventlog/migrations" if schema == "log" else f"services/{schema}/migrations")
+    if not (location / "env.py").exists() or find_spec("shared.migrations") is None:
+        return
+    from shared.migrations import migrate
+
+    migrate(url, location, schema)
+
+
+if __name__ == "__main__":
+    bootstrap(Layout(Path(os.environ["HUIYIN_DATA"]), int(os.environ["HUIYIN_PORT_BASE"])))

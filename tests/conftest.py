@@ -1,0 +1,60 @@
+"""Fixtures that every test may use: real servers, a fresh database, NATS with its users."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import count
+
+import nats as nats_client
+import pytest
+from nats.js.errors import NotFoundError
+
+from deploy.local.layout import Layout
+from tests.support.servers import NatsAddress, Servers, StackDatabase, free_base, fresh_database
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Real servers that start when first asked for and end with the test run, even a killed one."""
+    layout = Layout(tmp_path_factory.mktemp("stack"), free_base())
+    layout.make_folders()
+    servers = Servers(layout)
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def stack_database(servers: Servers) -> Iterator[StackDatabase]:
+    """A database of this test's own, with all roles, schemas and migrations."""
+    servers.start_postgres()
+    with fresh_database(servers.layout, f"test_{next(_numbers)}") as database:
+        yield database
+
+
+@pytest.fixture
+async def nats(servers: Servers) -> NatsAddress:
+    """NATS with the users of nats.conf; the streams are made anew and empty for each test."""
+    servers.start_nats()
+    address = NatsAddress(servers.layout)
+    relay = await nats_client.connect(address.url("relay"), inbox_prefix=b"_INBOX_relay")
+    try:
+        for stream in ("HUIYIN", "HUIYIN_DEAD"):
+            try:
+                await relay.jetstream().delete_stream(stream)
+            except NotFoundError:
+                continue
+        if find_spec("shared.messaging.topology") is not None:
+            from shared.messaging.topology import ensure_topology
+
+            await ensure_topology(relay)
+    finally:
+        await relay.close()
+    return address
+
+
+@pytest.fixture
+def temporal(servers: Servers) -> str:
+    """`host:port` of a Temporal dev server with the search attributes; shared by the test run, so use ids of your own."""
+    servers.start_temporal()
+    return servers.layout.temporal
