@@ -28,6 +28,7 @@ from shared.contracts.routing import (
     ExtensionDecided,
     ExtensionRequested,
     InterimAnswered,
+    PausedClock,
     PolicyPublished,
     PolicyRule,
     ProgressReported,
@@ -191,8 +192,8 @@ EXAMPLES: dict[type[Event], Event] = {
         Suspended(
             condition="等待材料到货",
             until=MONDAY + timedelta(days=10),
-            handle_left=3 * 27_000,
             by=f"cadre-{VILLAGE}",
+            paused=(PausedClock(deadline=deadline("handle"), left=3 * 27_000),),
             deadlines=(deadline("suspension", MONDAY + timedelta(days=10)),),
         ),
         Resumed(by=None, deadlines=(deadline("handle", MONDAY + timedelta(days=13), id="handle-1"),)),

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from shared.contracts.event import Event
-from shared.contracts.values import Deadline, Evidence, Handler, Instant, Missed, SupervisionKind, Task
+from shared.contracts.values import Deadline, Evidence, Handler, Instant, Missed, SupervisionKind, Task, Value
 
 
 class ProgressReported(Event, owner="routing"):
@@ -60,17 +60,24 @@ class TaskLapsed(Event, owner="routing"):
     missed: Missed
 
 
-class Suspended(Event, owner="routing"):
-    """The handle clock stands until the date or until resumed.
+class PausedClock(Value):
+    """A clock that stands still: the deadline as it was, and what was left of it, in seconds of its own time (working or clock)."""
 
-    Emitted by routing on `suspend`. `handle_left` is the working (or clock) time in seconds that the handle deadline had left; `deadlines`
-    has the end of the suspension. Never contains: personal data of the reporter (a condition with such is refused).
+    deadline: Deadline
+    left: int
+
+
+class Suspended(Event, owner="routing"):
+    """The clocks stand until the date or until resumed.
+
+    Emitted by routing on `suspend`. `paused` is what stands still, `deadlines` has the end of the suspension.
+    Never contains: personal data of the reporter (a condition with such is refused).
     """
 
     condition: str
     until: Instant
-    handle_left: int
     by: str
+    paused: tuple[PausedClock, ...]
     deadlines: tuple[Deadline, ...]
 
 
