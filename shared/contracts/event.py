@@ -26,8 +26,9 @@ class Event(BaseModel):
         super().__init_subclass__(**kwargs)  # pyright: ignore[reportArgumentType]
         cls.owner = owner
         cls.aggregate = aggregate
-        if cls.__name__ in EVENTS:
-            raise TypeError(f"{cls.__name__} is already defined in {EVENTS[cls.__name__].__module__}: an event has one definition")
+        former = EVENTS.setdefault(cls.__name__, cls)
+        if former.__module__ != cls.__module__:
+            raise TypeError(f"{cls.__name__} is already defined in {former.__module__}: an event has one definition")
         EVENTS[cls.__name__] = cls
 
     @classmethod

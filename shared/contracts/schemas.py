@@ -21,7 +21,7 @@ def documents() -> dict[str, str]:
     return {name: json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n" for name, document in sorted(found.items())}
 
 
-def drift(folder: Path = FOLDER) -> list[str]:
+def drift(folder: Path) -> list[str]:
     """One sentence per file of `folder` that is not what the contracts say; empty if all is well."""
     wanted = documents()
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
@@ -32,7 +32,7 @@ def drift(folder: Path = FOLDER) -> list[str]:
     )
 
 
-def write(folder: Path = FOLDER) -> None:
+def write(folder: Path) -> None:
     """Make `folder` hold exactly what the contracts say."""
     folder.mkdir(exist_ok=True)
     wanted = documents()
@@ -46,9 +46,9 @@ def write(folder: Path = FOLDER) -> None:
 def main(arguments: list[str]) -> int:
     """Write or, with `--check`, compare; the exit status."""
     if "--check" not in arguments:
-        write()
+        write(FOLDER)
         return 0
-    differences = sorted(drift())
+    differences = sorted(drift(FOLDER))
     if differences:
         print(
             f"The generated schemas are not those of the contracts: {'; '.join(differences)}. "

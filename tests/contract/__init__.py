@@ -1,0 +1,1 @@
+"""The published contracts: what other systems may rely on."""
