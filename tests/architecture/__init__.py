@@ -1,0 +1,1 @@
+"""The shape of the code, and that each rule about it bites."""
