@@ -1,0 +1,1 @@
+"""Ways into tracking: HTTP and its subscriber."""
