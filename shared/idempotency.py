@@ -1,0 +1,184 @@
+"""Idempotency keys: a repeated request gets the first answer and has no second effect. Kept 24 hours, never for a 5xx.
+
+`replay` and `remember` run inside the transaction of the effect, so a crash leaves both or neither. A key counts for its caller only.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import orjson
+from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, LargeBinary, MetaData, Table, Text, delete, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.problems import Problem
+from shared.security.principal import Principal
+
+KEPT = timedelta(hours=24)
+"""How long an answer can be had again (contract.md)."""
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    MetaData(),
+    Column("caller", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("issue_id", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("idempotency_keys_created_at", "created_at"),
+    Index("idempotency_keys_issue", "issue_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that a caller sent with a request.
+
+    Args:
+        caller: who the key counts for.
+        key: the key.
+        fingerprint: SHA-256, hex, of method, path and content.
+    """
+
+    caller: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answers: status, a JSON document, headers such as Location or ETag."""
+
+    status: int
+    document: object
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def response(self) -> Response:
+        """The answer to send."""
+        return Response(orjson.dumps(self.document), self.status, dict(self.headers), "application/json")
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """The first answer, as it was sent."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def response(self) -> Response:
+        """The answer to send again, marked as replayed."""
+        return Response(self.body, self.status, {**self.headers, REPLAYED: "true"}, "application/json")
+
+
+def caller_of(principal: Principal | None, address: str, secret: bytes = b"") -> str:
+    """Who a key counts for: the account, or the caller's address as a keyed hash, which does not tell the address."""
+    if principal is not None:
+        return f"staff:{principal.subject}"
+    return "address:" + hmac.new(secret or b"huiyin", address.encode(), hashlib.sha256).hexdigest()
+
+
+async def claim(request: Request, caller: str, *, required: bool = False, content: bytes | None = None) -> Claim | None:
+    """The request's key, or None where it has none.
+
+    Args:
+        request: the request; its body is read unless `content` is given.
+        caller: from `caller_of`, or whatever else tells callers apart, such as the digest of a tracking token.
+        required: whether a missing key is refused.
+        content: what makes the request the same, where that is not its body (uploads: multipart boundaries differ from try to try).
+
+    Raises:
+        Problem: 400 for a missing or malformed key.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        if required:
+            raise Problem("idempotency_key_required", 400)
+        return None
+    if not _KEY.fullmatch(key):
+        raise Problem("idempotency_key_invalid", 400)
+    body = await request.body() if content is None else content
+    head = f"{request.method}\n{request.url.path}\n".encode()
+    return Claim(caller, key, hashlib.sha256(head + body).hexdigest())
+
+
+async def replay(session: AsyncSession, claimed: Claim | None) -> StoredAnswer | None:
+    """The first answer to this key, or None for a new key, which from now on is this transaction's.
+
+    Raises:
+        Problem: 409 while another transaction has the key; 422 when the key was used for something else.
+    """
+    if claimed is None:
+        return None
+    if not (await session.execute(_LOCK, {"name": f"{claimed.caller}\n{claimed.key}"})).scalar_one():
+        raise Problem("idempotency_in_flight", 409, headers={"Retry-After": "1"})
+    row = (await session.execute(select(idempotency_keys).where(*_same(claimed)))).mappings().one_or_none()
+    if row is None:
+        return None
+    if (await session.execute(delete(idempotency_keys).where(*_same(claimed), _EXPIRED).returning(text("1")))).first():
+        return None
+    if row["fingerprint"] != claimed.fingerprint:
+        raise Problem("idempotency_key_reused", 422)
+    return StoredAnswer(row["status"], row["headers"], row["body"])
+
+
+async def remember(session: AsyncSession, claimed: Claim | None, answer: Answer, *, issue_id: str | None = None) -> None:
+    """Keep the answer for this key. Answers of 500 and above are never kept. `issue_id` lets `forget` find it when a reporter is erased."""
+    if claimed is None or answer.status >= 500:
+        return
+    values = {
+        "caller": claimed.caller,
+        "key": claimed.key,
+        "fingerprint": claimed.fingerprint,
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "body": orjson.dumps(answer.document),
+        "issue_id": issue_id,
+    }
+    await session.execute(insert(idempotency_keys).values(values))
+
+
+async def once(
+    session: AsyncSession, claimed: Claim | None, work: Callable[[], Awaitable[Answer]], *, issue_id: str | None = None
+) -> Response:
+    """The first answer again, or that of `work`, which is remembered. All inside the caller's transaction."""
+    stored = await replay(session, claimed)
+    if stored is not None:
+        return stored.response()
+    answer = await work()
+    await remember(session, claimed, answer, issue_id=issue_id)
+    return answer.response()
+
+
+async def forget(session: AsyncSession, issue_id: str) -> int:
+    """Remove the kept answers of an issue whose reporter is erased. Returns how many."""
+    removed = await session.execute(delete(idempotency_keys).where(idempotency_keys.c.issue_id == issue_id).returning(text("1")))
+    return len(removed.all())
+
+
+async def purge_expired(session: AsyncSession) -> int:
+    """Remove what is older than 24 hours. Returns how many; services call it now and then."""
+    return len((await session.execute(delete(idempotency_keys).where(_EXPIRED).returning(text("1")))).all())
+
+
+_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || E'\\n' || :name, 0))")
+"""The lock is the database's own: it ends with the transaction, also when its process dies. Schemas keep services apart."""
+
+_EXPIRED = idempotency_keys.c.created_at < func.clock_timestamp() - KEPT
+
+
+def _same(claimed: Claim) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return idempotency_keys.c.caller == claimed.caller, idempotency_keys.c.key == claimed.key

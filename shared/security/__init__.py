@@ -1,0 +1,1 @@
+"""Who is calling and what they may do: tokens, the one access table, and the FastAPI dependencies that use both."""
