@@ -7,22 +7,19 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, create_engine, text
 
 
-def migrate(url: str, location: Path, schema: str, *, role: str | None = None) -> None:
+def migrate(url: str, location: Path, schema: str) -> None:
     """Bring `schema` to its newest revision in one transaction. Safe to run at every start, also by two at once.
 
     Args:
-        url: `postgresql+psycopg://…` of a role that may act as the schema's owner.
+        url: `postgresql+psycopg://…` of the schema's owner, whose search path is the schema.
         location: folder with `env.py` and `versions/`.
         schema: schema that holds the tables and the version table; it must exist.
-        role: the owner to act as (`SET ROLE`), where `url` is another's.
     """
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('migrate'), hashtext(:schema))"), {"schema": schema})
-            if role:
-                connection.exec_driver_sql(f'SET LOCAL ROLE "{role}"')
-            connection.exec_driver_sql(f'SET LOCAL search_path = "{schema}"')
+            connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
             config = Config(attributes={"connection": connection, "schema": schema})
             config.set_main_option("script_location", str(location).replace("%", "%%"))
             command.upgrade(config, "head")

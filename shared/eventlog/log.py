@@ -6,20 +6,17 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded, parse, seal, unsealed
 from shared.database import after_commit
 from shared.ids import new_id
+from shared.telemetry import current_traceparent, span
 
 _CONFLICT, _FORBIDDEN, _INVALID = "ZH409", "ZH403", "ZH422"
-
-_tracer = trace.get_tracer("huiyin.eventlog")
-_propagator = TraceContextTextMapPropagator()
+_DATABASE = {"db.system.name": "postgresql", "db.operation.name": "log.append", "db.collection.name": "log.events"}
 
 
 class ConcurrentAppend(Exception):
@@ -78,6 +75,11 @@ class EventLog:
         last = events[-1] if events else None
         return Loaded(events, Head(last.version, last.hash, last.region) if last else Head())
 
+    async def versions(self, session: AsyncSession, streams: Sequence[str]) -> dict[str, int]:
+        """The version that each of `streams` is at; those that nothing was appended to are left out."""
+        rows = await self._fetch(session, "SELECT stream, version FROM log.streams WHERE stream = ANY(%s)", (list(streams),))
+        return dict(rows)
+
     async def published(self, session: AsyncSession, *, after: int = 0, limit: int = 500) -> tuple[Published, ...]:
         """At most `limit` published events that follow position `after` in the total order: for replays from zero."""
         rows = await self._fetch(
@@ -118,11 +120,10 @@ class EventLog:
             InvalidAppend: for instance events of two aggregates, or another region.
         """
         aggregate = events[0].aggregate if events else ""
-        with _tracer.start_as_current_span("append", kind=SpanKind.CLIENT) as span:
-            if span.is_recording():
-                span.set_attributes(_attributes(stream, aggregate, events, region))
-            carrier: dict[str, str] = {}
-            _propagator.inject(carrier)
+        issue_id = stream if aggregate == "issue" else None
+        names = ",".join(type(event).__name__ for event in events)
+        with span("append", _DATABASE, kind=SpanKind.CLIENT, issue_id=issue_id, event=names, region=region):
+            traceparent = current_traceparent()
             recorded: list[Recorded[Event]] = []
             bodies: list[str] = []
             version, prev_hash = after.version, after.hash
@@ -137,7 +138,7 @@ class EventLog:
                     region=region,
                     correlation_id=correlation_id,
                     causation_id=causation_id,
-                    traceparent=carrier.get("traceparent"),
+                    traceparent=traceparent,
                     prev_hash=prev_hash,
                 )
                 prev_hash = item.hash
@@ -162,20 +163,6 @@ class EventLog:
         connection = await (await session.connection()).get_raw_connection()
         driver: psycopg.AsyncConnection[Any] = connection.driver_connection  # pyright: ignore[reportAssignmentType]
         return await (await driver.execute(statement.encode(), values)).fetchall()
-
-
-def _attributes(stream: str, aggregate: str, events: Sequence[Event], region: str | None) -> dict[str, str]:
-    attributes = {
-        "db.system.name": "postgresql",
-        "db.operation.name": "log.append",
-        "db.collection.name": "log.events",
-        "huiyin.event": ",".join(type(event).__name__ for event in events),
-    }
-    if aggregate == "issue":
-        attributes["huiyin.issue_id"] = stream
-    if region:
-        attributes["huiyin.region"] = region
-    return attributes
 
 
 def _translated(error: psycopg.Error) -> Exception:

@@ -1,0 +1,1 @@
+"""JetStream: connections, subjects, topology, and consumers that commit before they acknowledge."""

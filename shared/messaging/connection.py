@@ -1,0 +1,42 @@
+"""Connections to NATS: one a process, with an inbox of its own, reconnecting for ever."""
+
+import logging
+from urllib.parse import urlsplit
+
+import nats
+from nats.aio.client import Client as NatsConnection
+
+__all__ = ["NatsConnection", "connect"]
+
+_log = logging.getLogger(__name__)
+
+
+async def connect(url: str, name: str) -> NatsConnection:
+    """A connection to `nats://user:password@host:port`, as `name` in the server's listings. Waits for a server that is not there yet.
+
+    Replies come in under `_INBOX_<user>`, which is all that the user may subscribe to: nobody can listen to another's replies.
+    """
+    user = urlsplit(url).username
+
+    async def on_error(error: Exception) -> None:
+        _log.warning("NATS: %s", error or type(error).__name__)
+
+    async def on_disconnected() -> None:
+        _log.warning("NATS: connection lost")
+
+    async def on_reconnected() -> None:
+        _log.info("NATS: connected again")
+
+    return await nats.connect(  # pyright: ignore[reportUnknownMemberType]
+        url,
+        name=name,
+        inbox_prefix=f"_INBOX_{user}" if user else "_INBOX",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,
+        connect_timeout=2,
+        ping_interval=5,
+        max_outstanding_pings=2,
+        error_cb=on_error,
+        disconnected_cb=on_disconnected,
+        reconnected_cb=on_reconnected,
+    )

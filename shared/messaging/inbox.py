@@ -1,0 +1,170 @@
+"""One consumer's watermarks, parked events and dead letters, inside one transaction (decision 7)."""
+
+from collections.abc import Collection
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import MetaData, Row, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.envelope import Envelope, Recorded
+from shared.eventlog.inbox import inbox_tables
+
+TABLES = inbox_tables(MetaData())
+"""Without a schema: the role's search path is its own."""
+
+_FIRST = text(
+    "INSERT INTO watermarks (consumer, stream, version)"
+    " SELECT :consumer, stream, 0 FROM unnest(CAST(:streams AS text[])) AS stream ON CONFLICT DO NOTHING"
+)
+_MOVE = text(
+    "UPDATE watermarks SET version = moved.version"
+    " FROM unnest(CAST(:streams AS text[]), CAST(:versions AS integer[])) AS moved (stream, version)"
+    " WHERE watermarks.consumer = :consumer AND watermarks.stream = moved.stream"
+)
+_WATERMARKS, _PARKED, _DEAD = TABLES.watermarks, TABLES.parked, TABLES.dead_letters
+
+
+class Inbox:
+    """What `consumer` knows of some streams, locked until the transaction ends. Changes are written by `save`."""
+
+    def __init__(self, session: AsyncSession, consumer: str) -> None:
+        self._session = session
+        self._consumer = consumer
+        self._versions: dict[str, int] = {}
+        self._moved: set[str] = set()
+        self._to_park: list[dict[str, Any]] = []
+
+    async def lock(self, streams: Collection[str]) -> None:
+        """Read the watermarks of `streams`; another process that handles one of them waits."""
+        new = sorted(set(streams) - self._versions.keys())
+        if not new:
+            return
+        await self._session.execute(_FIRST, {"consumer": self._consumer, "streams": new})
+        held = select(_WATERMARKS.c.stream, _WATERMARKS.c.version).where(
+            _WATERMARKS.c.consumer == self._consumer, _WATERMARKS.c.stream.in_(new)
+        )
+        for stream, version in await self._session.execute(held.order_by(_WATERMARKS.c.stream).with_for_update()):
+            self._versions[stream] = version
+
+    def version(self, stream: str) -> int:
+        """The last version of `stream` whose effect is committed, or is being written now. The stream must be locked."""
+        return self._versions[stream]
+
+    def advance(self, stream: str) -> None:
+        """The next version of `stream` has had its effect."""
+        self._versions[stream] += 1
+        self._moved.add(stream)
+
+    def park(self, event: Recorded[Any], body: bytes) -> None:
+        """Keep an event until the versions before it have come."""
+        row = {"consumer": self._consumer, "stream": event.stream, "version": event.version, "body": body.decode()}
+        self._to_park.append(row)
+
+    async def save(self) -> None:
+        """Write what changed, in one statement a table."""
+        if self._moved:
+            streams = sorted(self._moved)
+            versions = [self._versions[stream] for stream in streams]
+            await self._session.execute(_MOVE, {"consumer": self._consumer, "streams": streams, "versions": versions})
+        if self._to_park:
+            await self._session.execute(insert(_PARKED).on_conflict_do_nothing(), self._to_park)
+
+    async def bury(self, event: Recorded[Any] | None, body: bytes, subject: str, error: Exception, *, attempts: int) -> None:
+        """Write a dead letter; the same bytes are kept once, whatever happened to the first.
+
+        Args:
+            event: what the bytes say, or None where they are no event; then stream and version are read as far as they can be.
+            body: the bytes.
+            subject: where they were published.
+            error: why they could not be taken.
+            attempts: how often they were tried.
+        """
+        stream, version = (event.stream, event.version) if event else _place(body)
+        statement = insert(_DEAD).values(
+            consumer=self._consumer,
+            fingerprint=sha256(body).hexdigest(),
+            stream=_storable(stream) if stream else None,
+            version=version if version is not None and 0 < version < 2**31 else None,
+            subject=subject,
+            body=body,
+            error=_told(error),
+            attempts=attempts,
+        )
+        await self._session.execute(statement.on_conflict_do_nothing())
+
+    async def ready(self, limit: int = 100) -> list[tuple[str, int, str]]:
+        """Parked events whose turn has come, or has passed: stream, version and body. At most one a stream."""
+        statement = (
+            select(_PARKED.c.stream, _PARKED.c.version, _PARKED.c.body)
+            .join(_WATERMARKS, (_WATERMARKS.c.consumer == _PARKED.c.consumer) & (_WATERMARKS.c.stream == _PARKED.c.stream))
+            .where(_PARKED.c.consumer == self._consumer, _PARKED.c.version <= _WATERMARKS.c.version + 1)
+            .distinct(_PARKED.c.stream)
+            .order_by(_PARKED.c.stream, _PARKED.c.version)
+            .limit(limit)
+        )
+        return [(stream, version, body) for stream, version, body in await self._session.execute(statement)]
+
+    async def unpark(self, stream: str, version: int) -> bool:
+        """Take a parked event out; false if somebody else did."""
+        key = tuple_(_PARKED.c.consumer, _PARKED.c.stream, _PARKED.c.version) == (self._consumer, stream, version)
+        return (await self._session.execute(delete(_PARKED).where(key).returning(_PARKED.c.version))).first() is not None
+
+    async def decided(self) -> list[int]:
+        """Ids of dead letters that an operator decided on and that are not settled yet."""
+        statement = select(_DEAD.c.id).where(
+            _DEAD.c.consumer == self._consumer, _DEAD.c.settled_at.is_(None), _DEAD.c.decision.is_not(None)
+        )
+        return list((await self._session.execute(statement.order_by(_DEAD.c.id))).scalars())
+
+    async def letter(self, letter: int) -> Row[Any] | None:
+        """A decided dead letter, locked; None if it was settled meanwhile or another process has it."""
+        statement = select(_DEAD).where(_DEAD.c.id == letter, _DEAD.c.settled_at.is_(None), _DEAD.c.decision.is_not(None))
+        return (await self._session.execute(statement.with_for_update(skip_locked=True))).one_or_none()
+
+    async def settle(self, letter: int) -> None:
+        """A dead letter stands in nobody's way any more."""
+        await self._session.execute(update(_DEAD).where(_DEAD.c.id == letter).values(settled_at=func.clock_timestamp()))
+
+    async def settle_overtaken(self) -> None:
+        """Settle dead letters whose event had its effect after all (delivered again to a release that could take it)."""
+        statement = update(_DEAD).where(
+            _DEAD.c.consumer == self._consumer,
+            _DEAD.c.settled_at.is_(None),
+            _WATERMARKS.c.consumer == _DEAD.c.consumer,
+            _WATERMARKS.c.stream == _DEAD.c.stream,
+            _WATERMARKS.c.version >= _DEAD.c.version,
+        )
+        await self._session.execute(statement.values(settled_at=func.clock_timestamp()))
+
+    async def fail_again(self, letter: int, error: Exception) -> None:
+        """A replay failed: the dead letter waits for another decision."""
+        await self._session.execute(
+            update(_DEAD).where(_DEAD.c.id == letter).values(decision=None, attempts=_DEAD.c.attempts + 1, error=_told(error))
+        )
+
+    async def backlog(self) -> tuple[int, int]:
+        """How many events are parked, how many dead letters are open."""
+        parked = select(func.count()).select_from(_PARKED).where(_PARKED.c.consumer == self._consumer).scalar_subquery()
+        dead = select(func.count()).select_from(_DEAD).where(_DEAD.c.consumer == self._consumer, _DEAD.c.settled_at.is_(None))
+        row = (await self._session.execute(select(parked.label("parked"), dead.scalar_subquery().label("dead")))).one()
+        return row.parked, row.dead
+
+
+def _place(body: bytes) -> tuple[str | None, int | None]:
+    """Stream and version of an envelope whose type or data no contract knows; (None, None) for other bytes."""
+    try:
+        envelope = Envelope.model_validate_json(body)
+    except ValueError:
+        return None, None
+    return envelope.subject, envelope.streamversion
+
+
+def _told(error: Exception) -> str:
+    return _storable(f"{type(error).__name__}: {error}"[:2000])
+
+
+def _storable(text: str) -> str:
+    """`text` as Postgres can hold it: poison may well contain what it cannot."""
+    return text.replace("\0", "").encode(errors="replace").decode()

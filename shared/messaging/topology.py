@@ -1,0 +1,65 @@
+"""Streams and durables as they must be; the relay makes them, so that services need no right to."""
+
+from typing import Any
+
+from nats import errors
+
+from shared.messaging.api import NOT_FOUND, JetStreamError, call
+from shared.messaging.connection import NatsConnection
+from shared.messaging.subjects import DEAD_ROOT, ROOT
+
+STREAM = "HUIYIN"
+DEAD_STREAM = "HUIYIN_DEAD"
+DURABLES = ("intake", "routing", "timers", "tracking", "notify")
+"""All take `huiyin.>`: a consumer sees a gap only if it sees every version."""
+
+_SECOND = 1_000_000_000
+DUPLICATE_WINDOW = 120 * _SECOND
+"""Nanoseconds in which JetStream itself refuses an id again. The permanent guard is the consumer's watermark."""
+_ACK_WAIT = 30 * _SECOND
+
+Unavailable = (errors.NoRespondersError, errors.TimeoutError, JetStreamError)
+"""What a call raises while JetStream starts or is away."""
+
+
+def stream_config(name: str, root: str, *, replicas: int = 1) -> dict[str, Any]:
+    """A stream that keeps everything on disk, takes atomic batches and lets single messages be read by sequence."""
+    return {
+        "name": name,
+        "subjects": [f"{root}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "num_replicas": replicas,
+        "duplicate_window": DUPLICATE_WINDOW,
+        "allow_atomic": True,
+        "allow_direct": True,
+    }
+
+
+def durable_config(name: str) -> dict[str, Any]:
+    """A pull consumer from the first message on; how often a message may be tried is the subscriber's decision, not the server's."""
+    return {
+        "durable_name": name,
+        "ack_policy": "explicit",
+        "deliver_policy": "all",
+        "ack_wait": _ACK_WAIT,
+        "max_deliver": -1,
+        "max_ack_pending": 2000,
+    }
+
+
+async def ensure_topology(nats: NatsConnection, *, replicas: int = 1) -> None:
+    """Make the streams and durables that are missing; correct those that differ. Safe to repeat."""
+    for name, root in ((STREAM, ROOT), (DEAD_STREAM, DEAD_ROOT)):
+        wanted = stream_config(name, root, replicas=replicas)
+        try:
+            present = (await call(nats, f"STREAM.INFO.{name}"))["config"]
+        except JetStreamError as error:
+            if error.code not in NOT_FOUND:
+                raise
+            await call(nats, f"STREAM.CREATE.{name}", wanted)
+        else:
+            if any(present.get(key) != value for key, value in wanted.items()):
+                await call(nats, f"STREAM.UPDATE.{name}", present | wanted)
+    for durable in DURABLES:
+        await call(nats, f"CONSUMER.DURABLE.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": durable_config(durable)})
