@@ -23,8 +23,10 @@ BREAKS = [
     ("domain-pure", "services/tracking/domain/__init__.py", "import shared.database"),
     ("contracts-pure", "shared/contracts/values.py", "from sqlmodel import SQLModel"),
     ("contracts-pure", "shared/contracts/event.py", "import httpx"),
+    ("workflows-pure", "services/routing/workflows.py", "import psycopg"),
+    ("workflows-pure", "services/routing/workflows.py", "import services.routing.tables"),
 ]
-"""Contract, file, and the line that breaks it there; the last but two reaches the database only through another module."""
+"""Contract, file, and the line that breaks it there; some reach what is forbidden only through another module."""
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
