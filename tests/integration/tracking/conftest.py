@@ -1,0 +1,96 @@
+"""Fixtures of tracking's integration tests: a database, and a log that holds what a test says happened."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.tracking.projections import Projector, on_directory_changed
+from shared.contracts import Event
+from shared.contracts.envelope import Recorded
+from shared.contracts.routing import DirectoryChanged
+from shared.database import Database
+from shared.eventlog import EventLog, Head
+from shared.ids import new_id
+from tests.support.events import MONDAY, VILLAGE
+from tests.support.servers import StackDatabase
+
+OWNERS = ("intake", "routing", "notify")
+
+
+class World:
+    """The log and tracking's projections of one test.
+
+    `happens` appends to the log as the events' owners do and publishes; `sees` brings the projections up to what has happened.
+    """
+
+    def __init__(self, stack: StackDatabase) -> None:
+        self.tracking = Database(stack.url("tracking"))
+        self._roles = {role: Database(stack.url(role), pool_size=1) for role in (*OWNERS, "relay")}
+        self._seen = 0
+        self.reader = EventLog("/huiyin/tracking")
+        self.projector = Projector()
+
+    async def happens(
+        self,
+        *events: Event,
+        stream: str | None = None,
+        region: str | None = VILLAGE,
+        at: datetime = MONDAY,
+        publish: bool = True,
+    ) -> tuple[Recorded[Any], ...]:
+        """Append events to one stream, each by its owner, all at one instant. Returns them."""
+        stream = stream or new_id()
+        recorded: list[Recorded[Any]] = []
+        for event in events:
+            async with self._roles[event.owner].transaction() as session:
+                log = EventLog(f"/huiyin/{event.owner}")
+                head = (await log.load(session, stream)).head
+                recorded += await log.append(
+                    session,
+                    stream,
+                    (event,),
+                    after=head if head.version else Head(),
+                    now=at,
+                    region=head.region if head.version else region,
+                    correlation_id=stream,
+                    causation_id=None,
+                )
+        if publish:
+            await self.publish()
+        return tuple(recorded)
+
+    async def publish(self) -> None:
+        """What the relay does, without JetStream: the outbox moves into the total order."""
+        async with self._roles["relay"].transaction() as session:
+            waiting = (await session.execute(text("SELECT id::text FROM log.outbox ORDER BY position"))).scalars().all()
+            await session.execute(text("SELECT log.move(CAST(:ids AS uuid[]))"), {"ids": list(waiting)})
+
+    async def sees(self, *, limit: int = 1000) -> None:
+        """Let the live projections take what was published and they have not taken, one event at a time, as the subscriber does."""
+        async with self.tracking.transaction() as session:
+            for item in await self.reader.published(session, after=self._seen, limit=limit):
+                if isinstance(item.event.data, DirectoryChanged):
+                    await on_directory_changed(session, item.event)  # pyright: ignore[reportArgumentType]
+                elif item.event.data.aggregate == "issue":
+                    await self.projector.on_issue_event(session, item.event)
+                self._seen = item.position
+
+    async def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table, in the order of its key."""
+        async with self.tracking.transaction() as session:
+            return [dict(row) for row in (await session.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))).mappings()]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for database in (self.tracking, *self._roles.values()):
+            await database.close()
+
+
+@pytest.fixture
+async def world(stack_database: StackDatabase) -> AsyncIterator[World]:
+    world = World(stack_database)
+    yield world
+    await world.close()
