@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from services.routing.domain.directory import VILLAGE_COMMITTEE, Directory, unit_id
@@ -18,7 +18,7 @@ Kind = Literal["topics", "units", "officers"]
 Entry = Topic | Unit | Officer
 Problem = Literal[
     "column_missing", "required", "malformed", "too_long", "duplicate", "unknown_region", "unknown_unit", "unknown_role", "unknown_board",
-    "not_a_boolean", "outside_regions", "several_counties", "level_of_role", "unit_of_village",
+    "not_a_boolean", "outside_regions", "several_counties", "level_of_role", "unit_of_village", "name_taken",
 ]  # fmt: skip
 
 COLUMNS: Mapping[Kind, tuple[str, ...]] = {
@@ -34,7 +34,10 @@ LEVELS_OF_ROLE: Mapping[str, frozenset[str]] = {
     "dispatcher": frozenset({"township", "county"}),
     "supervisor": frozenset({"county"}),
 }
-"""Who stands in the directory, and at which levels. Administrators, operators and auditors handle no issue: they have accounts only."""
+"""Who stands in the directory, and at which levels."""
+
+ROLES_WITHOUT_POST = frozenset({"admin", "operator", "auditor"})
+"""They handle no issue and so stand in no directory: they have accounts only."""
 
 CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 OFFICER_ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -53,10 +56,11 @@ class RowError:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a file says. `entries` are meaningful only where `errors` is empty."""
+    """What a file says. `lines` tells in which row an entry stands."""
 
     entries: tuple[Entry, ...]
     errors: tuple[RowError, ...]
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def read_rows(kind: Kind, text: str, directory: Directory, regions: Regions) -> 
         return Rows((), tuple(RowError(1, column, "column_missing") for column in missing))
     errors: list[RowError] = []
     entries: dict[str, Entry] = {}
+    numbers: dict[str, int] = {}
     for line, row in enumerate(lines, start=2):
         cells = {column: (row[column] or "").strip() for column in COLUMNS[kind]}
         found, entry = _READERS[kind](cells, directory, regions)
@@ -89,7 +94,8 @@ def read_rows(kind: Kind, text: str, directory: Directory, regions: Regions) -> 
         if key_of(entry) in entries:
             errors.append(RowError(line, COLUMNS[kind][0], "duplicate"))
         entries[key_of(entry)] = entry
-    return Rows(tuple(entries.values()), tuple(errors))
+        numbers[key_of(entry)] = line
+    return Rows(tuple(entries.values()), tuple(errors), numbers)
 
 
 def difference(entries: tuple[Entry, ...], directory: Directory) -> Difference:
@@ -152,25 +158,37 @@ def _unit(cells: Cells, directory: Directory, regions: Regions) -> tuple[Found, 
 
 
 def _officer(cells: Cells, directory: Directory, regions: Regions) -> tuple[Found, Officer | None]:
+    found = check_account(cells, directory, regions)
+    if cells["role"] in ROLES_WITHOUT_POST:
+        found.append(("role", "unknown_role"))
+    return found, None if found else officer_from(cells)
+
+
+def check_account(cells: Cells, directory: Directory, regions: Regions) -> Found:
+    """What is wrong with the columns of an officer, or of an account without a post, whose regions may be empty: the whole deployment."""
     places, units = tuple(cells["regions"].split()), tuple(cells["units"].split())
     found = _names(cells, "name")
     if not OFFICER_ID.fullmatch(cells["officer_id"]):
         found.append(("officer_id", "malformed" if cells["officer_id"] else "required"))
-    if cells["role"] not in LEVELS_OF_ROLE:
+    if cells["role"] not in LEVELS_OF_ROLE.keys() | ROLES_WITHOUT_POST:
         found.append(("role", "unknown_role"))
     if cells["email"] and not EMAIL.fullmatch(cells["email"]):
         found.append(("email", "malformed"))
     if cells["on_duty"].lower() not in ("true", "false"):
         found.append(("on_duty", "not_a_boolean"))
-    found += _places(cells["role"], places, units, directory, regions)
-    if found:
-        return found, None
-    return [], Officer(
+    if places or units or cells["role"] not in ROLES_WITHOUT_POST:
+        found += _places(cells["role"], places, units, directory, regions)
+    return found
+
+
+def officer_from(cells: Cells) -> Officer:
+    """The officer that checked columns describe."""
+    return Officer(
         officer_id=cells["officer_id"],
         name=cells["name"],
         role=cells["role"],
-        regions=places,
-        units=units,
+        regions=tuple(cells["regions"].split()),
+        units=tuple(cells["units"].split()),
         on_duty=cells["on_duty"].lower() == "true",
         email=cells["email"] or None,
     )

@@ -1,0 +1,1 @@
+"""Ways into routing: HTTP, its subscriber, its Temporal worker."""

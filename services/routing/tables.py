@@ -1,0 +1,86 @@
+"""Routing's tables: the only place. They stand in the schema `routing`, which is the search path of the role `routing`."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, DateTime, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class RoutingTable(SQLModel, registry=registry()):
+    """Base of routing's tables, with metadata of their own: another service may have a table of the same name."""
+
+
+class Account(RoutingTable, table=True):
+    """Somebody who can sign in. `username` is also the `officer_id` of those who stand in the directory.
+
+    Without `password_hash` (argon2id, PHC string) the account cannot sign in here; an external OpenID provider may still vouch for it.
+    """
+
+    __tablename__ = "accounts"  # pyright: ignore[reportAssignmentType]
+
+    username: str = Field(primary_key=True)
+    password_hash: str | None = None
+    name: str
+    role: str
+    regions: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    units: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    email: str | None = None
+    active: bool = True
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class SignInFailures(RoutingTable, table=True):
+    """Failed sign-ins of late, by `account:<name>` and by `address:<ip>`. Unknown names are counted like known ones."""
+
+    __tablename__ = "sign_in_failures"  # pyright: ignore[reportAssignmentType]
+
+    source: str = Field(primary_key=True)
+    failures: int
+    last_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    locked_until: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class IssueRow(RoutingTable, table=True):
+    """The present state of an issue, written in the same transaction as its events: for worklists, previews and the overdue gauge.
+
+    `due_at` is the soonest running deadline, `next_at` when something happens by itself (a deadline or a warning); both are null when nothing runs.
+    `task_units` are the units with open tasks. `awaits_role` and `awaits_region` name who has to decide (an arbitration, an extension).
+    """
+
+    __tablename__ = "issues"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index("issues_officer", "officer_id", "due_at", postgresql_where=text("state <> 'closed'")),
+        Index("issues_unit", "unit", "due_at", postgresql_where=text("state <> 'closed'")),
+        Index("issues_visit", "first_receiver", postgresql_where=text("state = 'visit_due'")),
+        Index("issues_tasks", "task_units", postgresql_using="gin", postgresql_where=text("state <> 'closed'")),
+        Index("issues_awaits", "awaits_region", "awaits_role", postgresql_where=text("awaits_role IS NOT NULL")),
+        Index("issues_next", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+        Index("issues_open", "state", "level", postgresql_where=text("state <> 'closed'")),
+    )
+
+    issue_id: str = Field(primary_key=True)
+    number: str
+    village: str
+    channel: str
+    category: str
+    topic: str
+    title: str
+    priority: str
+    labels: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    state: str
+    level: str | None = None
+    unit: str | None = None
+    officer_id: str | None = None
+    first_receiver: str | None = None
+    task_units: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    awaits_role: str | None = None
+    awaits_region: str | None = None
+    due_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    next_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    policy_version: int | None = None
+    version: int
+    stream_version: int
+    raised_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
