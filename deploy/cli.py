@@ -7,6 +7,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from deploy.local.layout import StackError
+
 COMMANDS = {
     "up": ("stack", "Start the stack; serve, or return with --detach, when every part is healthy."),
     "down": ("stack", "Stop the stack; data stays."),
@@ -41,6 +43,14 @@ class Commands(TyperGroup):
         group = get_group(import_module(f"deploy.commands.{COMMANDS[name][0]}").app)
         return name, group.commands.get(name, group), rest
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what the stack refuses is told in its one sentence, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except StackError as refusal:
+            typer.echo(f"huiyin: {refusal}", err=True)
+            raise typer.Exit(1) from None
+
 
 app = typer.Typer(
     cls=Commands,
@@ -54,3 +64,7 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     """Huiyin 回音."""
+
+
+if __name__ == "__main__":
+    app()

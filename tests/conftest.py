@@ -1,14 +1,14 @@
 """Fixtures that every test may use: real servers, a fresh database, NATS with its users."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from itertools import count
 
-import nats as nats_client
 import pytest
-from nats.js.errors import NotFoundError
 
 from deploy.local.layout import Layout
+from shared.messaging.api import NOT_FOUND, JetStreamError, call
+from shared.messaging.connection import connect
+from shared.messaging.topology import DEAD_STREAM, STREAM, ensure_topology
 from tests.support.servers import NatsAddress, Servers, StackDatabase, free_base, fresh_database
 
 _numbers = count(1)
@@ -37,17 +37,15 @@ async def nats(servers: Servers) -> NatsAddress:
     """NATS with the users of nats.conf; the streams are made anew and empty for each test."""
     servers.start_nats()
     address = NatsAddress(servers.layout)
-    relay = await nats_client.connect(address.url("relay"), inbox_prefix=b"_INBOX_relay")
+    relay = await connect(address.url("relay"), "fixture")
     try:
-        for stream in ("HUIYIN", "HUIYIN_DEAD"):
+        for stream in (STREAM, DEAD_STREAM):
             try:
-                await relay.jetstream().delete_stream(stream)
-            except NotFoundError:
-                continue
-        if find_spec("shared.messaging.topology") is not None:
-            from shared.messaging.topology import ensure_topology
-
-            await ensure_topology(relay)
+                await call(relay, f"STREAM.DELETE.{stream}")
+            except JetStreamError as error:
+                if error.code not in NOT_FOUND:
+                    raise
+        await ensure_topology(relay)
     finally:
         await relay.close()
     return address

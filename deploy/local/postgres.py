@@ -14,7 +14,7 @@ import psutil
 import psycopg
 
 from deploy.local.layout import HOST, Layout, StackError
-from deploy.local.processes import Part, tied
+from deploy.local.processes import READY, Health, Part, tied
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": HOST,
@@ -80,13 +80,13 @@ def _prepare(layout: Layout, data: Path) -> None:
         raise StackError(f"Postgres could not make its data folder {data}: {(made.stderr or made.stdout).strip().splitlines()[-1]}")
 
 
-def _probe(layout: Layout) -> str | None:
+def _probe(layout: Layout) -> Health:
     try:
         with psycopg.connect(superuser_url(layout)) as connection:
             connection.execute("SELECT 1")
     except psycopg.OperationalError as error:
-        return str(error).strip().splitlines()[-1]
-    return None
+        return Health(False, str(error).strip().splitlines()[-1], answers=False)
+    return READY
 
 
 def _forget_dead_postmaster(pid_file: Path) -> None:

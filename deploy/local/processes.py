@@ -15,8 +15,8 @@ from pathlib import Path
 
 from deploy.local.layout import HOST, StackError
 
-Probe = Callable[[], str | None]
-"""None when the part is ready, otherwise what is amiss in a few words. May block for a second or two; must not raise."""
+ROOT = Path(__file__).parents[2]
+"""Where this installation lies; every part runs there."""
 
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which a log file is set aside at the next start."""
@@ -26,17 +26,39 @@ STALE_AFTER = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What a look at a part found.
+
+    Args:
+        ready: it does its work.
+        detail: what is amiss, in a few words.
+        answers: it says so itself; what does not answer for long is hung.
+    """
+
+    ready: bool
+    detail: str = ""
+    answers: bool = True
+
+
+READY = Health(True)
+
+Probe = Callable[[], Health]
+"""Looks at a part. May block for a few seconds; does not raise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A process of the stack.
 
     Args:
         name: as in `status`.
         command: what to run.
-        ready: see `Probe`.
+        ready: whether it has come up.
         env: variables besides those inherited.
         needs: parts that must be ready before this one starts.
         prepare: runs before each start, may block.
         stop: the signal that asks it to end; after `grace` seconds it is killed.
+        alive: whether it still works, asked every other second; the same as `ready` unless that is costly.
         once: a task that is done when it exits with 0, not a server.
     """
 
@@ -48,6 +70,7 @@ class Part:
     prepare: Callable[[], None] | None = None
     stop: signal.Signals = signal.SIGTERM
     grace: float = 10.0
+    alive: Probe | None = None
     once: bool = False
 
 
@@ -76,6 +99,7 @@ def spawn(part: Part, logs: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as output:
         return subprocess.Popen(
             part.command,
+            cwd=ROOT,
             env={**os.environ, **part.env},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -98,28 +122,28 @@ def end(process: "subprocess.Popen[bytes]", part: Part) -> None:
 def wait_ready(process: "subprocess.Popen[bytes]", part: Part, *, seconds: float) -> None:
     """Return when the part is ready. Raises `StackError` when it exits or takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
-    while (amiss := part.ready()) is not None:
+    while not (health := part.ready()).ready:
         if process.poll() is not None:
             raise StackError(f"{part.name} ended with {process.returncode} before it was ready.")
         if time.monotonic() > deadline:
-            raise StackError(f"{part.name} was not ready within {seconds:.0f} s: {amiss}.")
+            raise StackError(f"{part.name} was not ready within {seconds:.0f} s: {health.detail}.")
         time.sleep(0.05)
 
 
 def http_probe(port: int, path: str) -> Probe:
     """Ready when a GET on the loopback port answers 200."""
 
-    def probe() -> str | None:
+    def probe() -> Health:
         connection = http.client.HTTPConnection(HOST, port, timeout=3)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             text = answer.read(300).decode(errors="replace").strip()
         except (OSError, http.client.HTTPException) as error:
-            return f"does not answer ({type(error).__name__})"
+            return Health(False, f"does not answer ({type(error).__name__})", answers=False)
         finally:
             connection.close()
-        return None if answer.status == 200 else f"answers {answer.status} {text}"
+        return READY if answer.status == 200 else Health(False, f"answers {answer.status} {text}")
 
     return probe
 
@@ -127,16 +151,16 @@ def http_probe(port: int, path: str) -> Probe:
 def file_probe(path: Path) -> Probe:
     """Ready when the process wrote `{"healthy": true, "detail": …, "at": instant}` less than `STALE_AFTER` seconds ago."""
 
-    def probe() -> str | None:
+    def probe() -> Health:
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
             age = (datetime.now(UTC) - datetime.fromisoformat(report["at"])).total_seconds()
         except FileNotFoundError:
-            return "has not reported yet"
+            return Health(False, "has not reported yet", answers=False)
         except (ValueError, KeyError) as error:
-            return f"wrote an unreadable report ({type(error).__name__})"
+            return Health(False, f"wrote an unreadable report ({type(error).__name__})", answers=False)
         if age > STALE_AFTER:
-            return f"last reported {age:.0f} s ago"
-        return None if report["healthy"] else str(report["detail"])
+            return Health(False, f"last reported {age:.0f} s ago", answers=False)
+        return READY if report["healthy"] else Health(False, str(report["detail"]))
 
     return probe

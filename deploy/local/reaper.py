@@ -27,6 +27,11 @@ class Reaper:
         """The reaper's own process id."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still holds its end of the pipe."""
+        return self._process.poll() is None
+
     def watch(self, pid: int, stop: signal.Signals) -> None:
         """End the group of `pid` with `stop` when this process is gone."""
         self._tell(f"+{pid} {stop.value}\n")
@@ -38,13 +43,16 @@ class Reaper:
     def close(self) -> None:
         """End everything still watched, and the reaper; return when both are gone."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
         self._process.wait()
 
     def _tell(self, line: str) -> None:
+        # A reaper that was killed is replaced by the supervisor's next beat, which tells the new one everything.
         if self._process.stdin is not None:
-            self._process.stdin.write(line.encode())
-            self._process.stdin.flush()
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(line.encode())
+                self._process.stdin.flush()
 
 
 def _group_lives(pid: int) -> bool:

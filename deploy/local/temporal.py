@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 from deploy.local.layout import HOST, Layout
-from deploy.local.processes import Part, binary, tied
+from deploy.local.processes import READY, Health, Part, binary, http_probe, tied
 
 SEARCH_ATTRIBUTES = {"HuiyinStatus": "Keyword", "HuiyinLevel": "Keyword", "HuiyinCounty": "Keyword", "HuiyinDue": "Datetime"}
 """What Temporal's own pages can filter issues by, as of the last tick."""
@@ -22,14 +22,16 @@ def part(layout: Layout) -> Part:
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
         *(word for name, kind in SEARCH_ATTRIBUTES.items() for word in ("--search-attribute", f"{name}={kind}")),
     )
-    return Part("temporal", tied(command, signal.SIGKILL), ready=lambda: _probe(program, layout.temporal))
+    # The pages' server asks the frontend, so its answer shows that both live, without a program run every other second.
+    alive = http_probe(layout.port("temporal_ui"), "/api/v1/namespaces/default")
+    return Part("temporal", tied(command, signal.SIGKILL), ready=lambda: _probe(program, layout.temporal), alive=alive)
 
 
-def _probe(program: str, address: str) -> str | None:
+def _probe(program: str, address: str) -> Health:
     """Ready when the namespace answers with the search attributes: they are added after the ports are open."""
     command = [program, "operator", "search-attribute", "list", "--address", address, "--command-timeout", "3s"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if listed.returncode:
-        return "does not answer"
+        return Health(False, "does not answer", answers=False)
     missing = [name for name in SEARCH_ATTRIBUTES if name not in listed.stdout]
-    return f"lacks the search attributes {', '.join(missing)}" if missing else None
+    return Health(False, f"lacks the search attributes {', '.join(missing)}") if missing else READY

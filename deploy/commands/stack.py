@@ -1,0 +1,170 @@
+"""`huiyin up`, `down` and `status`."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from deploy.local.checks import alone, check_folder, check_ports, clear_stale
+from deploy.local.keeper import Keeper
+from deploy.local.layout import Layout, StackError
+from deploy.local.processes import ROOT, tied
+from deploy.local.progress import Progress, print_addresses, print_status
+from deploy.local.state import StackState, is_running, load
+
+app = typer.Typer(help="The one-machine stack.")
+_console = Console()
+
+Data = Annotated[Path, typer.Option("--data", help="Data folder of the stack.")]
+DEFAULT_DATA = Path(".huiyin")
+
+NOT_HEALTHY, NOT_RUNNING = 1, 3
+"""Exit codes of `status`; 0 is healthy."""
+
+STOP_PATIENCE = 60.0
+"""Seconds that a stop may take: Postgres writes its last checkpoint."""
+
+
+@app.command()
+def up(
+    data: Data = DEFAULT_DATA,
+    port_base: Annotated[int, typer.Option(help="The gateway's port; the other parts take the twelve that follow.")] = 8080,
+    demo: Annotated[bool, typer.Option("--demo", help="With demo accounts and the demo's policy.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when every part is healthy instead of serving.")] = False,
+    play: Annotated[bool, typer.Option("--play", help="Play the demo once every part is healthy; serve on.")] = False,
+) -> None:
+    """Start the stack, and serve until Ctrl-C; with --detach return when every part is healthy."""
+    layout = Layout(data.absolute(), port_base, demo or play)
+    running = _running(data)
+    if running and detach and (running.demo or not layout.demo):
+        _console.print(f"Already running at {running.gateway} (process {running.supervisor}).", highlight=False)
+        return
+    if running:
+        kind = "" if running.demo == layout.demo else f" {'with' if running.demo else 'without'} demo accounts"
+        raise StackError(f"The stack in {data} runs already{kind}, at {running.gateway}: `huiyin down --data {data}` stops it.")
+    os.umask(0o077)  # whatever a part writes is its owner's alone
+    check_folder(layout)
+    if detach:
+        _detach(layout)
+        return
+    with alone(layout):
+        clear_stale(layout)
+        check_ports(layout)
+        _serve(layout, play=play)
+    _console.print("已停止 stopped.")
+
+
+@app.command()
+def down(data: Data = DEFAULT_DATA) -> None:
+    """Stop the stack. Data stays."""
+    state = load(data)
+    if not state.alive:
+        with alone(state.layout):
+            clear_stale(state.layout)
+        _console.print(f"The stack in {data} does not run.", highlight=False)
+        return
+    os.kill(state.supervisor, signal.SIGTERM)
+    with _console.status("停止中 stopping…"):
+        if not _wait_gone(state, STOP_PATIENCE):
+            # Its reaper ends the parts.
+            os.kill(state.supervisor, signal.SIGKILL)
+            _wait_gone(state, STOP_PATIENCE)
+    _console.print("已停止 stopped.")
+
+
+@app.command()
+def status(
+    data: Data = DEFAULT_DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+) -> None:
+    """Where everything is and whether it is healthy. Exit code 0: healthy, 1: not healthy, 3: not running."""
+    state = load(data)
+    if as_json:
+        print(json.dumps(state.describe(), ensure_ascii=False, indent=2))
+    elif not state.alive:
+        _console.print(f"The stack in {data} does not run.{f' {state.failure}' if state.failure else ''}", highlight=False)
+    else:
+        print_addresses(_console, state)
+        print_status(_console, state)
+    raise typer.Exit(NOT_RUNNING if not state.alive else 0 if state.healthy else NOT_HEALTHY)
+
+
+def _running(data: Path) -> StackState | None:
+    if not (data / "stack.json").exists():
+        return None
+    state = load(data)
+    return state if state.alive else None
+
+
+def _serve(layout: Layout, *, play: bool) -> None:
+    """Supervise in this process until a signal comes; with `play`, the demo runs beside it once every part is healthy."""
+    from deploy.local.supervisor import Supervisor
+
+    playing: list[subprocess.Popen[bytes]] = []
+
+    async def serve(progress: Progress) -> None:
+        def changed(keeper: Keeper) -> None:
+            progress.show(keeper.report())
+            progress.waiting(supervisor.reports())
+
+        def ready() -> None:
+            progress.settle()
+            print_addresses(_console, load(layout.data))
+            if play:
+                command = (sys.executable, "-m", "deploy.cli", "demo", "--data", str(layout.data))
+                playing.append(subprocess.Popen(tied(command, signal.SIGTERM), cwd=ROOT))
+
+        supervisor = Supervisor(layout, changed)
+        await supervisor.run(ready)
+
+    try:
+        with Progress(_console) as progress:
+            asyncio.run(serve(progress))
+    finally:
+        for process in playing:
+            process.terminate()
+            process.wait()
+
+
+def _detach(layout: Layout) -> None:
+    """Start a supervisor of its own session and return when it says that every part is healthy."""
+    command = [sys.executable, "-m", "deploy.cli", "up", "--data", str(layout.data), "--port-base", str(layout.base)]
+    log = layout.logs / "supervisor.log"
+    with log.open("wb") as output:
+        demo = ["--demo"] if layout.demo else []
+        child = subprocess.Popen(
+            [*command, *demo], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    with Progress(_console) as progress:
+        while child.poll() is None:
+            state = _running(layout.data)
+            if state and state.supervisor == child.pid:
+                for process in state.processes:
+                    progress.show(process)
+                progress.waiting(state.processes)
+                if state.phase == "running":
+                    break
+            time.sleep(0.1)
+    if child.poll() is not None:
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise StackError(said[-1].removeprefix("huiyin: ") if said else f"The supervisor ended with {child.returncode}.")
+    print_addresses(_console, load(layout.data))
+
+
+def _wait_gone(state: StackState, seconds: float) -> bool:
+    """Whether the supervisor and all its processes were gone within that time."""
+    everything = [(state.supervisor, state.supervisor_started), *((process["pid"], process["started"]) for process in state.processes)]
+    deadline = time.monotonic() + seconds
+    while any(is_running(pid, started) for pid, started in everything):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

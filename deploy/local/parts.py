@@ -1,0 +1,44 @@
+"""The parts of the stack and what each waits for: what does not wait for another starts beside it."""
+
+import signal
+import sys
+
+from deploy.local import gateway, nats, postgres, temporal
+from deploy.local.environment import environment
+from deploy.local.layout import SERVICES, Layout
+from deploy.local.processes import READY, Part, Probe, file_probe, http_probe, tied
+
+
+def parts(layout: Layout) -> tuple[Part, ...]:
+    """Every part of the stack, each after those that it needs."""
+    return (
+        postgres.part(layout),
+        nats.part(layout),
+        temporal.part(layout),
+        _database(layout),
+        _python(layout, "relay", "shared.eventlog.relay", needs=("database", "nats")),
+        *(_service(layout, service) for service in SERVICES),
+        _python(layout, "routing-worker", "services.routing.entrypoints.worker", needs=("database", "nats", "temporal")),
+        _python(layout, "sinks", "deploy.local.sinks", ready=http_probe(layout.port("sms_sink"), "/messages")),
+        gateway.part(layout),
+    )
+
+
+def _database(layout: Layout) -> Part:
+    """Roles, schemas and migrations: one process, so that the supervisor stays small, gone when it is done."""
+    command = (sys.executable, "-m", "deploy.local.bootstrap_database")
+    env = {"HUIYIN_DATA": str(layout.data), "HUIYIN_PORT_BASE": str(layout.base)}
+    return Part("database", tied(command, signal.SIGKILL), ready=lambda: READY, env=env, needs=("postgres",), once=True)
+
+
+def _service(layout: Layout, service: str) -> Part:
+    ready = http_probe(layout.port(service), f"/api/{service}/health/ready")
+    return _python(layout, service, f"services.{service}", needs=("database", "nats"), ready=ready)
+
+
+def _python(layout: Layout, name: str, module: str, *, needs: tuple[str, ...] = (), ready: Probe | None = None) -> Part:
+    command = tied((sys.executable, "-m", module), signal.SIGKILL)
+    health = layout.health_file(name)
+    # A report of the last run must not speak for this one.
+    prepare = None if ready else lambda: health.unlink(missing_ok=True)
+    return Part(name, command, ready=ready or file_probe(health), env=environment(layout, name), needs=needs, prepare=prepare)
