@@ -138,10 +138,10 @@ def check(principal: Principal | None, action: Action, region: str | None = None
         raise Problem("forbidden", 403)
     if region is None or not rule.regional:
         return
-    if conduct and "anyone" not in rule.parties and not any(_within(region, code) for code in visible_conduct(principal)):
-        raise not_found()
-    if not any(_within(region, code) for code in visible(principal)):
+    if not region.startswith(visible(principal)):
         raise not_found() if rule.outside == "not_found" else Problem("forbidden", 403)
+    if conduct and "anyone" not in rule.parties and not region.startswith(visible_conduct(principal)):
+        raise not_found()
 
 
 def visible(principal: Principal) -> tuple[str, ...]:
@@ -161,7 +161,3 @@ def visible_conduct(principal: Principal) -> tuple[str, ...]:
 def open_to(action: Action, party: Party) -> bool:
     """Whether the table names this party for the action."""
     return party in ACTIONS[action].parties
-
-
-def _within(region: str, prefix: str) -> bool:
-    return region.startswith(prefix)

@@ -142,7 +142,7 @@ def claims_reader(
 
     def read(claims: Claims) -> Principal:
         who, is_role = claims.get(subject), claims.get(role)
-        if not isinstance(who, str) or not who or is_role not in ROLES:
+        if not isinstance(who, str) or not who or not isinstance(is_role, str) or is_role not in ROLES:
             raise InvalidToken("no subject or role")
         codes = _texts(claims.get(regions, []))
         try:
