@@ -58,6 +58,7 @@ class IssueRow(RoutingTable, table=True):
         Index("issues_tasks", "task_units", postgresql_using="gin", postgresql_where=text("state <> 'closed'")),
         Index("issues_awaits", "awaits_region", "awaits_role", postgresql_where=text("awaits_role IS NOT NULL")),
         Index("issues_next", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+        Index("issues_number", "number"),
         Index("issues_open", "state", "level", postgresql_where=text("state <> 'closed'")),
     )
 

@@ -1,0 +1,115 @@
+"""Routing's composition root: the only place that builds connections."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio.client import Client
+from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
+
+from services.routing.context import ContextSource
+from services.routing.handlers import IssueHandlers
+from services.routing.overseer import Overseer
+from services.routing.rules import RulesHolder, seed_rules
+from services.routing.settings import Settings
+from services.routing.staff import Staff, build_staff, seed_staff
+from services.routing.timers import Timers
+from shared.clock import PostgresClock
+from shared.database import Database
+from shared.eventlog import ConcurrentAppend, EventLog, outbox_bell
+from shared.messaging.connection import NatsConnection, connect
+from shared.receipts import Receipts
+from shared.regions import Regions
+
+SOURCE = "/huiyin/routing"
+
+SEED_ATTEMPTS = 5
+"""Replicas that start together seed together; all but the first find everything done."""
+
+
+@dataclass(frozen=True)
+class App:
+    """What the API and the worker share."""
+
+    settings: Settings
+    database: Database
+    log: EventLog
+    regions: Regions
+    staff: Staff
+    contexts: ContextSource
+    issues: IssueHandlers
+    receipts: Receipts
+    clock: PostgresClock
+
+    def wall_clock(self) -> datetime:
+        """This machine's clock, for the expiry of receipts and nothing else."""
+        return datetime.now(UTC)
+
+    async def seed(self) -> None:
+        """Give a new deployment its directory, policy and calendar. Safe at every start."""
+        await seed_staff(self.settings, self.staff, self.log, self.regions, self.clock)
+        extra = self.settings.demo_folder / "policy.json" if self.settings.demo else None
+        for attempt in range(SEED_ATTEMPTS):
+            try:
+                async with self.database.transaction() as session:
+                    await seed_rules(session, self.log, now=await self.clock.now(session), extra_rules=extra)
+                return
+            except ConcurrentAppend:
+                if attempt == SEED_ATTEMPTS - 1:
+                    raise
+
+
+@asynccontextmanager
+async def bootstrap(settings: Settings) -> AsyncIterator[App]:
+    """Database, log and handlers, closed at the end."""
+    url = settings.database_url.get_secret_value()
+    database = Database(url, pool_size=10)
+    try:
+        async with outbox_bell(url) as bell:
+            log = EventLog(SOURCE, wake=bell.ring)
+            regions = Regions.load(settings.regions_file)
+            clock = PostgresClock()
+            staff = build_staff(settings, database, log, regions, clock)
+            contexts = ContextSource(clock, RulesHolder(log), staff.holder)
+            yield App(
+                settings=settings,
+                database=database,
+                log=log,
+                regions=regions,
+                staff=staff,
+                contexts=contexts,
+                issues=IssueHandlers(database, log, contexts),
+                receipts=Receipts.of(settings.secrets_dir),
+                clock=clock,
+            )
+    finally:
+        await database.close()
+
+
+@dataclass(frozen=True)
+class Connections:
+    """What the worker has beside `App`."""
+
+    nats: NatsConnection
+    temporal: Client
+    timers: Timers
+    overseer: Overseer
+
+
+async def connect_temporal(settings: Settings) -> Client:
+    """A client whose calls carry the trace along."""
+    plugins = [OpenTelemetryPlugin(add_temporal_spans=True)]
+    return await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, plugins=plugins)
+
+
+@asynccontextmanager
+async def connections(app: App) -> AsyncIterator[Connections]:
+    """NATS and Temporal, closed at the end."""
+    temporal = await connect_temporal(app.settings)
+    nats = await connect(app.settings.nats_url.get_secret_value(), "routing-worker")
+    try:
+        timers = Timers(app.database, app.log, temporal)
+        yield Connections(nats, temporal, timers, Overseer(app.database, app.clock, timers))
+    finally:
+        await nats.close()

@@ -1,0 +1,30 @@
+"""Routing's HTTP application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from services.routing.bootstrap import App
+from services.routing.entrypoints import directory, issues, sessions
+from shared.security.trusted import token_verifier
+from shared.web.app import create_app
+
+DESCRIPTION = "Who is in charge and until when: assignment, deadlines, escalation, accounts, directory."
+
+
+@asynccontextmanager
+async def make_api(app: App) -> AsyncIterator[FastAPI]:
+    """The application over what `bootstrap` built."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield create_app(
+            "routing",
+            settings=app.settings,
+            database=app.database,
+            services=app,
+            routers=[sessions.router, issues.router, directory.router],
+            body_limits={directory.IMPORT_PATH: directory.MAX_IMPORT},
+            verifier=token_verifier(app.settings, client, own_keys=app.staff.keys),
+            description=DESCRIPTION,
+        )

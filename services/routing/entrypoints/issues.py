@@ -1,0 +1,195 @@
+"""Commands, worklist and the explanation of a deadline."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.routing import problem_texts as problem_texts  # registers the texts of routing's refusals
+from services.routing import repository
+from services.routing.bootstrap import App
+from services.routing.domain.commands import Actor, Refusal
+from services.routing.domain.explain import explain
+from services.routing.domain.state import Issue
+from services.routing.entrypoints.command_bodies import BODIES, CommandBody
+from services.routing.handlers import ATTEMPTS, UnknownIssue
+from services.routing.tables import IssueRow
+from shared import audit, idempotency
+from shared.contracts.values import Evidence
+from shared.eventlog import ConcurrentAppend
+from shared.problems import FieldError, Problem, invalid, language_of, not_found, unavailable
+from shared.receipts import BadReceipt
+from shared.security.access import Action, check
+from shared.security.dependencies import ClientAddress, Staff
+from shared.security.principal import Principal
+from shared.web.call import current_call, describe
+from shared.web.openapi import COMMAND_PROBLEMS, READ_PROBLEMS
+from shared.web.requests import body_of, etag, expected_version, parse
+
+router = APIRouter(prefix="/v1", tags=["issues"])
+
+RETRY_NOT_YET_KNOWN = "1"
+"""Seconds after which an issue that was just raised is assigned, in all likelihood."""
+
+
+def actor_of(principal: Principal) -> Actor:
+    """The caller as the domain sees them."""
+    return Actor(principal.subject, principal.role, principal.regions, principal.units)
+
+
+async def known(session: AsyncSession, app: App, issue_id: str) -> Issue:
+    """The routed issue. Raises Problem 404: unknown, or not assigned yet (with Retry-After)."""
+    try:
+        issue = await app.issues.load(session, issue_id)
+    except UnknownIssue:
+        raise not_found() from None
+    if issue.state is None:
+        raise Problem("issue_not_yet_known", 404, headers={"Retry-After": RETRY_NOT_YET_KNOWN})
+    return issue
+
+
+def _add_command(name: Action, model: type[CommandBody]) -> None:
+    async def endpoint(issue_id: str, request: Request, principal: Staff, address: ClientAddress) -> Response:
+        return await give(name, model, issue_id, request, principal, address)
+
+    router.add_api_route(
+        f"/issues/{{issue_id}}/{name}",
+        endpoint,
+        methods=["POST"],
+        name=name,
+        summary=model.__doc__,
+        responses=COMMAND_PROBLEMS,
+        openapi_extra=body_of(model),
+    )
+
+
+async def give(name: Action, model: type[CommandBody], issue_id: str, request: Request, principal: Principal, address: str) -> Response:
+    """One command: checks in contract.md's order, then load, decide, append; again when somebody else was faster."""
+    describe(name, issue_id=issue_id)
+    app: App = request.app.state.services
+    await request.app.state.limiter.admit(principal, address)
+    async with app.database.transaction() as session:
+        issue = await known(session, app, issue_id)
+    describe(name, region=issue.village)
+    check(principal, name, issue.village, conduct=issue.category == "conduct")
+    claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
+    command = (await parse(model, request)).command(lambda receipts: _verified(app, receipts))
+    expected = expected_version(request)
+    for _ in range(ATTEMPTS):
+        try:
+            async with app.database.transaction() as session:
+                if stored := await idempotency.replay(session, claimed):
+                    return stored.response()
+                outcome = await app.issues.command(session, issue_id, command, actor_of(principal), expected_version=expected)
+                answer = _answer(request, outcome.issue, outcome.refusal)
+                result = outcome.refusal.code if outcome.refusal else "ok"
+                await audit.record(session, audit.Entry(action=name, result=result, status=answer.status))
+                await idempotency.remember(session, claimed, answer, issue_id=issue_id)
+        except ConcurrentAppend:
+            continue
+        if outcome.refusal is not None and (call := current_call()) is not None:
+            call.code = outcome.refusal.code
+        return answer.response()
+    raise unavailable()
+
+
+def _verified(app: App, receipts: tuple[str, ...]) -> tuple[Evidence, ...]:
+    evidence: list[Evidence] = []
+    for index, receipt in enumerate(receipts):
+        try:
+            evidence.append(app.receipts.verify(receipt, now=app.wall_clock()))
+        except BadReceipt:
+            raise invalid(FieldError(f"/evidence/{index}", "evidence_invalid")) from None
+    return tuple(evidence)
+
+
+def _answer(request: Request, issue: Issue, refusal: Refusal | None) -> idempotency.Answer:
+    if refusal is None:
+        return idempotency.Answer(200, _stand(issue), {"ETag": etag(issue.version)})
+    errors = [FieldError(error.pointer, error.code) for error in refusal.errors]
+    extra: dict[str, Any] = {"allowed": list(refusal.allowed)} if refusal.allowed is not None else {}
+    problem = Problem(refusal.code, refusal.status, errors=errors, **extra)
+    return idempotency.Answer(refusal.status, problem.body(language_of(request)), {"Content-Type": "application/problem+json"})
+
+
+def _stand(issue: Issue) -> dict[str, Any]:
+    return {
+        "issue_id": issue.issue_id,
+        "number": issue.number,
+        "version": issue.version,
+        "state": issue.state,
+        "level": issue.level,
+        "due_at": issue.due_at,
+    }
+
+
+for _name, _model in BODIES.items():
+    _add_command(_name, _model)  # pyright: ignore[reportArgumentType]
+
+
+@router.get("/worklist", summary="Own open issues, soonest deadline first", responses=READ_PROBLEMS)
+async def worklist(
+    request: Request,
+    principal: Staff,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """A page: `items`, and `next` for the following one (null: it was the last)."""
+    describe("read_worklist")
+    check(principal, "read_worklist")
+    app: App = request.app.state.services
+    async with app.database.transaction() as session:
+        rows = await repository.worklist(session, actor_of(principal), after=_place(cursor), limit=limit + 1)
+    more = rows[limit - 1] if len(rows) > limit else None
+    return {"items": [_item(row) for row in rows[:limit]], "next": _cursor(more) if more else None}
+
+
+def _item(row: IssueRow) -> dict[str, Any]:
+    shown = (
+        "issue_id",
+        "number",
+        "village",
+        "title",
+        "category",
+        "topic",
+        "priority",
+        "state",
+        "level",
+        "unit",
+        "officer_id",
+        "due_at",
+        "version",
+    )
+    return {name: getattr(row, name) for name in shown} | {"awaits": row.awaits_role, "raised_at": row.raised_at}
+
+
+def _cursor(row: IssueRow) -> str:
+    return f"{row.due_at.isoformat() if row.due_at else ''}|{row.issue_id}"
+
+
+def _place(cursor: str | None) -> tuple[datetime | None, str] | None:
+    if cursor is None:
+        return None
+    due, separator, issue_id = cursor.partition("|")
+    try:
+        instant = datetime.fromisoformat(due) if due else None
+    except ValueError:
+        separator = ""
+        instant = None
+    if not separator or (instant is not None and instant.tzinfo is None):
+        raise invalid(FieldError("/cursor", "cursor_invalid"))
+    return instant, issue_id
+
+
+@router.get("/issues/{issue_id}/deadline", summary="Why each deadline is what it is", responses=READ_PROBLEMS)
+async def deadline(issue_id: str, request: Request, principal: Staff) -> dict[str, Any]:
+    """Policy version, rule, calendar version, start, pauses, working time used and left, for each running deadline."""
+    describe("read_deadline", issue_id=issue_id)
+    app: App = request.app.state.services
+    async with app.database.transaction() as session:
+        issue = await known(session, app, issue_id)
+        check(principal, "read_deadline", issue.village, conduct=issue.category == "conduct")
+        history = (await app.log.load(session, issue_id)).events
+        context = await app.contexts.context(session)
+    return explain(issue, history, context)

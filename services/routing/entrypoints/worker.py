@@ -1,0 +1,84 @@
+"""`python -m services.routing.entrypoints.worker`: subscriber, timers, workflows and the overseer of deadlines."""
+
+import asyncio
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from services.routing.activities import IssueActivities
+from services.routing.bootstrap import App, Connections, bootstrap, connections
+from services.routing.entrypoints.subscriber import handlers
+from services.routing.overseer import Overseer
+from services.routing.settings import Settings
+from services.routing.workflows import TASK_QUEUE, IssueWorkflow
+from shared import telemetry
+from shared.messaging.pull import PullLoop
+from shared.messaging.subscriber import Subscriber
+from shared.web import server
+
+HEALTH_EVERY = 1.0
+"""Seconds between two notes of how the worker is."""
+
+
+def make_worker(temporal: Client, app: App) -> Worker:
+    """The Temporal worker. Concurrency over 12 adds only latency (measured); more ticks at once would only wait for connections.
+
+    The workflow module has no imports beyond Temporal's and no side effects, and replay tests watch it: the sandbox would only double its CPU.
+    """
+    return Worker(
+        temporal,
+        task_queue=TASK_QUEUE,
+        workflows=[IssueWorkflow],
+        activities=[IssueActivities(app.issues).tick],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_local_activities=12,
+        max_cached_workflows=2_000,
+    )
+
+
+async def main() -> None:
+    """Run until told to stop."""
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    telemetry.setup("routing-worker", trace_sql=settings.trace_sql, replay_safe=True)
+    async with bootstrap(settings) as app:
+        await app.seed()
+        async with connections(app) as wires:
+            await server.run(None, background=_background(app, wires))
+
+
+def _background(app: App, wires: Connections) -> dict[str, server.Background]:
+    subscriber = Subscriber(durable="routing", nats=wires.nats, database=app.database, handlers=handlers(app.issues))
+    timers = PullLoop("timers", wires.nats, wires.timers.handle)
+    worker = make_worker(wires.temporal, app)
+
+    async def work(stop: asyncio.Event) -> None:
+        async with worker:
+            await stop.wait()
+
+    async def health(stop: asyncio.Event) -> None:
+        await _tell(app.settings.health_file, wires, wires.overseer, stop)
+
+    return {"subscriber": subscriber.run, "timers": timers.run, "workflows": work, "overseer": wires.overseer.run, "health": health}
+
+
+async def _tell(file: Path | None, wires: Connections, overseer: Overseer, stop: asyncio.Event) -> None:
+    """Say how the worker is, once a second: the stack's supervisor reads it."""
+    while not stop.is_set():
+        wrong = [] if wires.nats.is_connected else ["NATS is away"]
+        if overseer.unenforced:
+            wrong.append(f"{overseer.unenforced} deadlines lapsed more than 60 s ago and are not enforced yet")
+        if file is not None:
+            note = {"healthy": not wrong, "detail": "; ".join(wrong), "at": datetime.now(UTC).isoformat()}
+            draft = file.with_suffix(".new")
+            draft.write_text(json.dumps(note))
+            draft.replace(file)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), HEALTH_EVERY)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

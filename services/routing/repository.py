@@ -1,0 +1,120 @@
+"""Queries over routing's own rows."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Text, and_, any_, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.routing.domain.commands import Actor
+from services.routing.domain.state import Issue
+from services.routing.tables import IssueRow
+from shared.regions import LADDER, at_level
+
+
+async def save(session: AsyncSession, issue: Issue) -> None:
+    """Write the current-state row, in the transaction of the events that made it."""
+    row = row_of(issue)
+    statement = insert(IssueRow).values(row)
+    await session.execute(statement.on_conflict_do_update(index_elements=["issue_id"], set_=row))
+
+
+def row_of(issue: Issue) -> dict[str, object]:
+    """The row of a routed issue."""
+    role, region = _awaits(issue)
+    policies = [deadline.policy_version for deadline in issue.running]
+    return {
+        "issue_id": issue.issue_id,
+        "number": issue.number,
+        "village": issue.village,
+        "channel": issue.channel,
+        "category": issue.category,
+        "topic": issue.topic,
+        "title": issue.title,
+        "priority": issue.priority,
+        "labels": list(issue.labels),
+        "state": issue.state,
+        "level": issue.level,
+        "unit": issue.handler.unit if issue.handler else None,
+        "officer_id": issue.handler.officer_id if issue.handler else None,
+        "first_receiver": issue.first_receiver.officer_id if issue.first_receiver else None,
+        "task_units": sorted({task.unit for task in issue.tasks.values()}),
+        "awaits_role": role,
+        "awaits_region": region,
+        "due_at": issue.due_at,
+        "next_at": issue.next_instant,
+        "policy_version": max(policies, default=None),
+        "version": issue.version,
+        "stream_version": issue.stream_version,
+        "raised_at": issue.raised_at,
+    }
+
+
+def _awaits(issue: Issue) -> tuple[str | None, str | None]:
+    """Who has to decide: the dispatcher of the level above, at the top the supervisor (domain.md, U); after the third resolution the supervisor."""
+    if issue.dissatisfied_again and issue.state == "visit_due":
+        return "supervisor", at_level(issue.village, "county")
+    if issue.state != "in_arbitration" and issue.extension is None:
+        return None, None
+    if issue.level is None or issue.level == LADDER[-1]:
+        return "supervisor", at_level(issue.village, "county")
+    return "dispatcher", at_level(issue.village, LADDER[LADDER.index(issue.level) + 1])
+
+
+async def worklist(session: AsyncSession, actor: Actor, *, after: tuple[datetime | None, str] | None, limit: int) -> Sequence[IssueRow]:
+    """The open issues that wait for `actor`: theirs or their unit's, return visits they owe, tasks of their units, decisions they have to take.
+
+    Soonest deadline first, those without one last. `after` is the place of the last row of the page before.
+    """
+    units = cast(list(actor.units), ARRAY(Text))
+    mine = or_(
+        col(IssueRow.officer_id) == actor.subject,
+        col(IssueRow.unit) == any_(units),
+        and_(col(IssueRow.first_receiver) == actor.subject, col(IssueRow.state) == "visit_due"),
+        col(IssueRow.task_units).op("&&")(units),
+        and_(col(IssueRow.awaits_role) == actor.role, col(IssueRow.awaits_region) == any_(cast(list(actor.regions), ARRAY(Text)))),
+    )
+    due = func.coalesce(col(IssueRow.due_at), func.timestamptz("infinity"))
+    query = select(IssueRow).where(col(IssueRow.state) != "closed", mine).order_by(due, col(IssueRow.issue_id)).limit(limit)
+    if after is not None:
+        query = query.where(func.row(due, col(IssueRow.issue_id)) > func.row(after[0] or func.timestamptz("infinity"), after[1]))
+    return (await session.execute(query)).scalars().all()
+
+
+async def unenforced(session: AsyncSession, now: datetime, grace: timedelta, *, limit: int = 1000) -> Sequence[str]:
+    """Issues for which something should have happened by itself more than `grace` ago, longest first."""
+    query = select(IssueRow.issue_id).where(col(IssueRow.next_at) < now - grace).order_by(col(IssueRow.next_at)).limit(limit)
+    return (await session.execute(query)).scalars().all()
+
+
+async def waiting(session: AsyncSession, *, after: str = "", limit: int = 1000) -> Sequence[str]:
+    """Issues for which something will happen by itself, in order of their ids."""
+    query = (
+        select(IssueRow.issue_id)
+        .where(col(IssueRow.next_at).is_not(None), col(IssueRow.issue_id) > after)
+        .order_by(col(IssueRow.issue_id))
+        .limit(limit)
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def open_counts(session: AsyncSession) -> Sequence[tuple[str, str, int]]:
+    """How many issues are open, by level and state."""
+    query = (
+        select(func.coalesce(col(IssueRow.level), ""), IssueRow.state, func.count())
+        .where(col(IssueRow.state) != "closed")
+        .group_by(col(IssueRow.level), col(IssueRow.state))
+    )
+    return [(level, state, count) for level, state, count in (await session.execute(query)).all()]
+
+
+async def find(session: AsyncSession, named: Sequence[str]) -> dict[str, str]:
+    """The issue id behind each number or id that a person typed; what is unknown is left out."""
+    given = cast(list(named), ARRAY(Text))
+    query = select(IssueRow.issue_id, IssueRow.number).where(
+        or_(col(IssueRow.number) == any_(given), col(IssueRow.issue_id) == any_(given))
+    )
+    found = (await session.execute(query)).all()
+    return {name: issue_id for issue_id, number in found for name in (issue_id, number) if name in named}

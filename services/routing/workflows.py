@@ -1,0 +1,102 @@
+"""The workflow that enforces an issue's deadlines: it sleeps until the next instant that the log names, lets the log be settled, and sleeps again.
+
+It holds no truth. What happens at an instant is `domain.lapses`; a workflow can be started at any time from any state, and losing it loses nothing
+(`huiyin routing reseat`). Architecture, decision 5.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+
+TASK_QUEUE = "routing-issues"
+
+STATUS = SearchAttributeKey.for_keyword("HuiyinStatus")
+LEVEL = SearchAttributeKey.for_keyword("HuiyinLevel")
+COUNTY = SearchAttributeKey.for_keyword("HuiyinCounty")
+DUE = SearchAttributeKey.for_datetime("HuiyinDue")
+
+TICK_TIMEOUT = timedelta(seconds=20)
+"""Longer than a transaction may take. No schedule-to-close: however long Postgres is away, the tick is tried again."""
+
+TICK_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=5))
+
+SOONEST = timedelta(milliseconds=20)
+"""Least time until the next look: a timer that fires a little early must not spin."""
+
+HISTORY_EVENTS = 2_000
+"""Length of a history after which the workflow goes on as a new run."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the last look at the log showed."""
+
+    state: str
+    level: str | None
+    county: str
+    due_at: datetime | None
+    next_at: datetime | None
+    version: int
+    happens: str
+
+
+def workflow_id(issue_id: str) -> str:
+    """The workflow's id; one workflow an issue."""
+    return f"issue-{issue_id}"
+
+
+@workflow.defn(name="IssueWorkflow")
+class IssueWorkflow:
+    """Waits for the next deadline of one issue until nothing is left to wait for."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._woken = False
+
+    @workflow.run
+    async def run(self, issue_id: str) -> None:
+        """From the first look to the last deadline."""
+        by_timer = False
+        while True:
+            seen = await self._look(issue_id, by_timer)
+            if seen.next_at is None and not self._woken:
+                return
+            if workflow.info().get_current_history_length() > HISTORY_EVENTS:
+                workflow.continue_as_new(issue_id)
+            by_timer = await self._sleep_until(seen.next_at)
+
+    @workflow.signal
+    def wake(self, version: int) -> None:
+        """The log has a version that may bring the next instant forward, or ends the issue."""
+        if version > self._version:
+            self._woken = True
+
+    async def _look(self, issue_id: str, by_timer: bool) -> Seen:
+        self._woken = False
+        seen = await workflow.execute_local_activity(
+            "tick", args=[issue_id, by_timer], result_type=Seen, start_to_close_timeout=TICK_TIMEOUT, retry_policy=TICK_RETRY
+        )
+        self._version = max(self._version, seen.version)
+        self._show(seen)
+        return seen
+
+    async def _sleep_until(self, instant: datetime | None) -> bool:
+        """Returns whether the timer ended the sleep."""
+        if instant is None:
+            return False
+        try:
+            await workflow.wait_condition(lambda: self._woken, timeout=max(instant - workflow.now(), SOONEST))
+        except TimeoutError:
+            return True
+        return False
+
+    def _show(self, seen: Seen) -> None:
+        """For Temporal's own pages: filter and read, as of this look."""
+        updates = [STATUS.value_set(seen.state), COUNTY.value_set(seen.county)]
+        updates.append(LEVEL.value_set(seen.level or "none"))
+        updates.append(DUE.value_set(seen.due_at) if seen.due_at else DUE.value_unset())
+        workflow.upsert_search_attributes(updates)
+        then = f"{seen.happens} due {seen.due_at:%Y-%m-%d %H:%M:%S} UTC" if seen.due_at else "nothing left to wait for"
+        workflow.set_current_details(f"{seen.state}, level {seen.level or 'none'}: {then}")
