@@ -1,0 +1,16 @@
+"""`python -m tests` is pytest whose own result is the exit code.
+
+Python can abort while it exits after Temporal's client was used (temporalio/sdk-python #300), which would turn a green run red.
+So the process ends right after pytest has reported, with the code that pytest reported.
+"""
+
+import os
+import sys
+
+import pytest
+
+if __name__ == "__main__":
+    result = pytest.main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(result))
