@@ -88,6 +88,32 @@ def events_emitted_by_their_owner(root: Path) -> list[str]:
     return broken
 
 
+def handler_tables_complete(root: Path) -> list[str]:
+    """Each service's `subscriber.py` lists every event there is, so that none is ignored in silence."""
+    broken: list[str] = []
+    for service in SERVICES:
+        path = root / "services" / service / "entrypoints" / "subscriber.py"
+        tables = list(_handler_tables(path)) if path.exists() else []
+        if not tables:
+            broken.append(f"{path.relative_to(root)} has no table of handlers")
+        broken += [
+            f"{path.relative_to(root)} leaves out {', '.join(sorted(EVENTS.keys() - table))}" for table in tables if table != EVENTS.keys()
+        ]
+    return broken
+
+
+def _handler_tables(path: Path) -> Iterator[set[str]]:
+    """The events that are keys of each dictionary in a module."""
+    tree = _tree(path)
+    known = _imported(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys = {_dotted(key, known) for key in node.keys if key is not None}
+            events = {key.rpartition(".")[2] for key in keys if key.startswith("shared.contracts.")} & EVENTS.keys()
+            if events:
+                yield events
+
+
 def tables_in_one_place(root: Path) -> list[str]:
     """A service defines tables in `tables.py` and creates them in migrations; a copy of one (LIKE) is no definition."""
     broken: list[str] = []
@@ -190,8 +216,12 @@ def _calls(path: Path) -> Iterator[tuple[int, str]]:
     known = _imported(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            first, dot, rest = ast.unparse(node.func).partition(".")
-            yield node.lineno, known.get(first, first) + dot + rest
+            yield node.lineno, _dotted(node.func, known)
+
+
+def _dotted(node: ast.expr, known: dict[str, str]) -> str:
+    first, dot, rest = ast.unparse(node).partition(".")
+    return known.get(first, first) + dot + rest
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:

@@ -20,6 +20,11 @@ BREAKS: list[tuple[Rule, str, str]] = [
     (rules.events_emitted_by_their_owner, "services/notify/x.py", "from shared.contracts.routing import Escalated\nEscalated()"),
     (rules.events_emitted_by_their_owner, "services/intake/x.py", "from shared.contracts import routing as r\nr.Resolved()"),
     (rules.events_emitted_by_their_owner, "services/tracking/x.py", "import shared.contracts.intake\nshared.contracts.intake.Rated()"),
+    (
+        rules.handler_tables_complete,
+        "services/tracking/entrypoints/subscriber.py",
+        "from shared.contracts import intake\nX = {intake.Rated: print}",
+    ),
     (rules.tables_in_one_place, "services/intake/x.py", "class Row(SQLModel, table=True): ..."),
     (rules.tables_in_one_place, "services/intake/x.py", "from sqlalchemy import Table\nrows = Table('rows')"),
     (rules.tables_in_one_place, "services/intake/x.py", "SQL = 'CREATE TABLE rows ()'"),
@@ -53,7 +58,7 @@ def test_every_rule_is_broken_once_below() -> None:
 
 @pytest.mark.parametrize(("rule", "file", "content"), BREAKS)
 def test_the_rule_bites(tmp_path: Path, rule: Rule, file: str, content: str) -> None:
-    for folder in ("deploy", "shared", *(f"services/{service}/domain" for service in rules.SERVICES)):
+    for folder in ("deploy", "shared", *(f"services/{service}/{part}" for service in rules.SERVICES for part in ("domain", "entrypoints"))):
         (tmp_path / folder).mkdir(parents=True)
     before = rule(tmp_path)
     (tmp_path / file).write_text(content, encoding="utf-8")
