@@ -1,0 +1,60 @@
+"""Runs intake: its API, its subscriber and its housekeeping in one loop."""
+
+import asyncio
+
+from fastapi import FastAPI
+
+from services.intake.bootstrap import App, bootstrap
+from services.intake.entrypoints import api, attachments_api, internal_api
+from services.intake.entrypoints.subscriber import HANDLERS
+from services.intake.settings import Settings
+from shared import telemetry
+from shared.messaging.connection import NatsConnection, connect
+from shared.messaging.subscriber import Subscriber
+from shared.web import server
+from shared.web.app import create_app
+from shared.web.health import Check
+
+
+def application(app: App, checks: dict[str, Check] | None = None) -> FastAPI:
+    """The HTTP application on what `bootstrap` built."""
+    return create_app(
+        "intake",
+        settings=app.settings,
+        database=app.database,
+        services=app,
+        routers=[api.router, attachments_api.router, internal_api.router],
+        checks=checks,
+        body_limits={attachments_api.PATH: attachments_api.BODY_LIMIT},
+        description="Receives issues, keeps the reporter's personal data, and is the reporter's way back in.",
+    )
+
+
+async def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    telemetry.setup("intake", trace_sql=settings.trace_sql)
+    async with bootstrap(settings) as app:
+        nats = await connect(settings.nats_url.get_secret_value(), "intake")
+        try:
+            subscriber = Subscriber(durable="intake", nats=nats, database=app.database, handlers=HANDLERS)
+            await server.run(
+                application(app, {"nats": _answers(nats)}),
+                host=settings.http_host,
+                port=settings.http_port,
+                background={"subscriber": subscriber.run, "housekeeping": app.housekeeping.run},
+            )
+        finally:
+            await nats.close()
+
+
+def _answers(nats: NatsConnection) -> Check:
+    async def check() -> None:
+        if not nats.is_connected:
+            raise ConnectionError("NATS")
+
+    return check
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

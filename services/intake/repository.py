@@ -1,0 +1,192 @@
+"""Intake's queries. Hot paths are one statement each; none commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.domain.raising import Staff
+from services.intake.tables import Attachment, Issue, KnownOfficer, KnownTopic, VaultRow
+from services.intake.vault import Kind, Place, Sealed, Vault
+from shared.contracts.routing import DirectoryChanged
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Something for the vault, before it is sealed: what kind it is, and a JSON document."""
+
+    kind: Kind
+    content: object
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A vault row, opened."""
+
+    row_id: str
+    kind: str
+    content: Any
+    created_at: datetime
+
+
+class DirectoryEmpty(LookupError):
+    """No topic has come from routing yet."""
+
+
+async def topic_known(session: AsyncSession, topic: str) -> bool:
+    """Whether the directory has the topic. Raises `DirectoryEmpty` as long as it has none at all."""
+    row = (await session.execute(_TOPIC, {"topic": topic})).one()
+    if not row.any_topic:
+        raise DirectoryEmpty
+    return row.known
+
+
+async def officer(session: AsyncSession, officer_id: str) -> Staff | None:
+    """The officer of the directory, or None."""
+    found = await session.get(KnownOfficer, officer_id)
+    return Staff(found.officer_id, found.name, tuple(found.regions), tuple(found.units)) if found else None
+
+
+async def insert_issue(session: AsyncSession, vault: Vault, issue: Issue, secrets: Sequence[Secret], attachments: Sequence[str]) -> int:
+    """Write an issue with its vault rows and bind its attachments, in one statement. Returns how many attachments were free to be bound."""
+    rows = [(new_id(), secret) for secret in secrets]
+    sealed = [vault.seal(Place(secret.kind, row_id, issue.issue_id), orjson.dumps(secret.content)) for row_id, secret in rows]
+    values = {
+        "issue_id": issue.issue_id,
+        "number": issue.number,
+        "region": issue.region,
+        "category": issue.category,
+        "anonymous": issue.anonymous,
+        "tracking_digest": issue.tracking_digest,
+        "lookup_index": issue.lookup_index,
+        "raised_at": issue.raised_at,
+        "row_ids": [row_id for row_id, _ in rows],
+        "kinds": [secret.kind for _, secret in rows],
+        "key_ids": [item.key_id for item in sealed],
+        "boxes": [item.box for item in sealed],
+        "attachments": list(attachments),
+    }
+    return (await session.execute(_INSERT_ISSUE, values)).scalar_one()
+
+
+async def add_secret(session: AsyncSession, vault: Vault, issue_id: str, secret: Secret, now: datetime, *, row_id: str) -> None:
+    """Write one more vault row of an issue."""
+    sealed = vault.seal(Place(secret.kind, row_id, issue_id), orjson.dumps(secret.content))
+    session.add(VaultRow(row_id=row_id, issue_id=issue_id, kind=secret.kind, key_id=sealed.key_id, box=sealed.box, created_at=now))
+    await session.flush()
+
+
+async def secrets_of(session: AsyncSession, vault: Vault, issue_id: str, *kinds: Kind) -> list[Opened]:
+    """The opened vault rows of these kinds, oldest first."""
+    statement = select(VaultRow).where(_is(VaultRow.issue_id, issue_id), _column(VaultRow.kind).in_(kinds)).order_by(VaultRow.row_id)
+    rows = (await session.execute(statement)).scalars()
+    return [Opened(row.row_id, row.kind, orjson.loads(_open(vault, row)), row.created_at) for row in rows]
+
+
+async def issue_by_id(session: AsyncSession, issue_id: str) -> Issue | None:
+    """The issue, or None."""
+    return await session.get(Issue, issue_id)
+
+
+async def issue_by_number(session: AsyncSession, number: str) -> Issue | None:
+    """The issue, or None."""
+    return (await session.execute(select(Issue).where(_is(Issue.number, number)))).scalar_one_or_none()
+
+
+async def issue_by_digest(session: AsyncSession, tracking_digest: str) -> Issue | None:
+    """The issue of a tracking token, or None."""
+    return (await session.execute(select(Issue).where(_is(Issue.tracking_digest, tracking_digest)))).scalar_one_or_none()
+
+
+async def issue_by_lookup(session: AsyncSession, lookup_index: str) -> Issue | None:
+    """The issue of a number and the end of its phone number, or None: the same one query whichever of the two is wrong."""
+    return (await session.execute(select(Issue).where(_is(Issue.lookup_index, lookup_index)))).scalar_one_or_none()
+
+
+async def attachment(session: AsyncSession, attachment_id: str) -> Attachment | None:
+    """The attachment, or None."""
+    return await session.get(Attachment, attachment_id)
+
+
+async def attachments_of(session: AsyncSession, issue_id: str) -> list[Attachment]:
+    """The attachments of an issue, oldest first."""
+    statement = select(Attachment).where(_is(Attachment.issue_id, issue_id)).order_by(Attachment.attachment_id)
+    return list((await session.execute(statement)).scalars())
+
+
+async def bind_attachments(session: AsyncSession, issue_id: str, attachment_ids: Sequence[str]) -> None:
+    """Say that these belong to an issue, unless they belong to another."""
+    free = _column(Attachment.attachment_id).in_(attachment_ids), _column(Attachment.issue_id).is_(None)
+    await session.execute(update(Attachment).where(*free).values(issue_id=issue_id))
+
+
+async def set_category(session: AsyncSession, issue_id: str, category: str) -> None:
+    """Note what an issue was reclassified to."""
+    await session.execute(update(Issue).where(_is(Issue.issue_id, issue_id)).values(category=category))
+
+
+async def erase(session: AsyncSession, issue: Issue, now: datetime) -> list[str]:
+    """Remove the vault rows and attachments of an issue, and how its reporter finds it. Returns the attachments whose files are left."""
+    await session.execute(delete(VaultRow).where(_is(VaultRow.issue_id, issue.issue_id)))
+    removed = delete(Attachment).where(_is(Attachment.issue_id, issue.issue_id)).returning(_column(Attachment.attachment_id))
+    files = list((await session.execute(removed)).scalars())
+    changes = {"tracking_digest": None, "lookup_index": None, "erased_at": issue.erased_at or now}
+    await session.execute(update(Issue).where(_is(Issue.issue_id, issue.issue_id)).values(changes))
+    return files
+
+
+async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> None:
+    """Take over what changed of topics and officers."""
+    if change.removed:
+        await session.execute(delete(KnownTopic).where(_column(KnownTopic.code).in_(change.removed)))
+        await session.execute(delete(KnownOfficer).where(_column(KnownOfficer.officer_id).in_(change.removed)))
+    if change.topics:
+        await session.execute(_UPSERT_TOPICS, {"codes": [topic.code for topic in change.topics]})
+    for person in change.officers:
+        await session.merge(
+            KnownOfficer(officer_id=person.officer_id, name=person.name, regions=list(person.regions), units=list(person.units))
+        )
+    await session.flush()
+
+
+def _open(vault: Vault, row: VaultRow) -> bytes:
+    kind: Any = row.kind
+    return vault.open(Place(kind, row.row_id, row.issue_id), Sealed(row.key_id, row.box))
+
+
+def _column(attribute: Any) -> Any:
+    """A model's attribute as the column that it is on the class (SQLModel types it as the value)."""
+    return attribute
+
+
+def _is(attribute: Any, value: str) -> ColumnElement[bool]:
+    return attribute == value
+
+
+_TOPIC = text("SELECT EXISTS (SELECT FROM topics) AS any_topic, EXISTS (SELECT FROM topics WHERE code = :topic) AS known")
+
+_UPSERT_TOPICS = text("INSERT INTO topics (code) SELECT unnest(CAST(:codes AS text[])) ON CONFLICT DO NOTHING")
+
+_INSERT_ISSUE = text(
+    """
+    WITH issue AS (
+        INSERT INTO issues (issue_id, number, region, category, anonymous, tracking_digest, lookup_index, raised_at)
+        VALUES (:issue_id, :number, :region, :category, :anonymous, :tracking_digest, :lookup_index, :raised_at)
+    ), sealed AS (
+        INSERT INTO vault (row_id, issue_id, kind, key_id, box, created_at)
+        SELECT row_id, :issue_id, kind, key_id, box, :raised_at
+        FROM unnest(CAST(:row_ids AS text[]), CAST(:kinds AS text[]), CAST(:key_ids AS text[]), CAST(:boxes AS bytea[]))
+            AS secret (row_id, kind, key_id, box)
+    ), bound AS (
+        UPDATE attachments SET issue_id = :issue_id
+        WHERE attachment_id = ANY (CAST(:attachments AS text[])) AND issue_id IS NULL
+        RETURNING 1
+    )
+    SELECT count(*) FROM bound
+    """
+)
