@@ -1,0 +1,135 @@
+"""JetStream's copy of the log: written in atomic batches, each only if nobody else has written since; read by sequence."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeout
+
+from shared.eventlog.outbox import Outgoing
+from shared.ids import new_id
+from shared.messaging.api import DUPLICATE_IN_BATCH, JetStreamError, answer, call
+from shared.messaging.connection import NatsConnection
+from shared.messaging.topology import DUPLICATE_WINDOW, STREAM
+
+BATCH = 500
+"""Events of one atomic batch; JetStream allows 1,000."""
+_TIMEOUT = 10.0
+_READ = 500
+_SHORTEST_WINDOW = 100_000_000
+"""Nanoseconds; the least that JetStream takes as `duplicate_window`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message of the stream. `id` is its Nats-Msg-Id."""
+
+    sequence: int
+    id: str
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """First and last sequence, and how many messages are between them."""
+
+    first: int
+    last: int
+    messages: int
+
+
+class StreamCopy:
+    """The stream `HUIYIN`, as the relay writes it and a verifier reads it."""
+
+    def __init__(self, nats: NatsConnection, *, stream: str = STREAM) -> None:
+        self._nats = nats
+        self._stream = stream
+
+    async def state(self) -> State:
+        """Where the stream stands."""
+        found = (await call(self._nats, f"STREAM.INFO.{self._stream}"))["state"]
+        return State(found["first_seq"], found["last_seq"], found["messages"])
+
+    async def publish(self, events: Sequence[Outgoing], *, after: int) -> int:
+        """Store `events` at once or not at all, right behind sequence `after`. Returns the last sequence.
+
+        Raises:
+            JetStreamError: refused: the stream does not end at `after`, or holds one of the ids.
+            nats.errors.Error: no answer; they may be stored or not.
+        """
+        batch = {"Nats-Batch-Id": new_id()} if len(events) > 1 else {}
+        for number, event in enumerate(events, 1):
+            headers = {"Nats-Msg-Id": event.id, "content-type": "application/cloudevents+json"}
+            if event.traceparent:
+                headers["traceparent"] = event.traceparent
+            if number == 1:
+                headers["Nats-Expected-Last-Sequence"] = str(after)
+            if batch:
+                headers |= batch | {"Nats-Batch-Sequence": str(number)}
+            if number < len(events):
+                await self._nats.publish(event.subject, event.body, headers=headers)
+                continue
+            if batch:
+                headers["Nats-Batch-Commit"] = "1"
+            reply = answer((await self._nats.request(event.subject, event.body, timeout=_TIMEOUT, headers=headers)).data)
+            return reply["seq"]
+        return after
+
+    async def publish_again(self, events: Sequence[Outgoing], *, after: int) -> int:
+        """As `publish`, inside `ids_forgotten`: ids that the server still remembers are waited for."""
+        while True:
+            try:
+                return await self.publish(events, after=after)
+            except JetStreamError as error:
+                if error.code != DUPLICATE_IN_BATCH:
+                    raise
+                await asyncio.sleep(_SHORTEST_WINDOW / 1e9)
+
+    async def purge(self) -> None:
+        """Empty the stream; sequences go on counting, consumers stay."""
+        await call(self._nats, f"STREAM.PURGE.{self._stream}", timeout=60)
+
+    @asynccontextmanager
+    async def ids_forgotten(self) -> AsyncIterator[None]:
+        """Let events be stored again whose messages are gone: JetStream remembers ids for a while even after a purge."""
+        config = (await call(self._nats, f"STREAM.INFO.{self._stream}"))["config"]
+        await call(self._nats, f"STREAM.UPDATE.{self._stream}", config | {"duplicate_window": _SHORTEST_WINDOW})
+        try:
+            yield
+        finally:
+            await call(self._nats, f"STREAM.UPDATE.{self._stream}", config | {"duplicate_window": DUPLICATE_WINDOW})
+
+    async def read(self, first: int, last: int) -> AsyncIterator[list[Stored]]:
+        """What is stored from sequence `first` to `last`, in portions; sequences that are gone are left out."""
+        arrived: asyncio.Queue[Msg] = asyncio.Queue()
+        inbox = self._nats.new_inbox()
+        subscription = await self._nats.subscribe(inbox, cb=arrived.put)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            while first <= last:
+                wish = json.dumps({"seq": first, "batch": min(_READ, last - first + 1)}).encode()
+                await self._nats.publish(f"$JS.API.DIRECT.GET.{self._stream}", wish, reply=inbox)
+                portion = await _portion(arrived)
+                if not portion:
+                    return
+                first = portion[-1].sequence + 1
+                yield [message for message in portion if message.sequence <= last]
+        finally:
+            await subscription.unsubscribe()
+
+
+async def _portion(arrived: "asyncio.Queue[Msg]") -> list[Stored]:
+    portion: list[Stored] = []
+    while True:
+        try:
+            message = await asyncio.wait_for(arrived.get(), _TIMEOUT)
+        except TimeoutError as error:
+            raise NatsTimeout from error
+        headers = message.headers or {}
+        if "Nats-Sequence" not in headers:
+            return portion
+        body = Stored(int(headers["Nats-Sequence"]), headers.get("Nats-Msg-Id", ""), headers["Nats-Subject"], message.data)
+        portion.append(body)

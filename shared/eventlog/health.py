@@ -1,0 +1,97 @@
+"""How the relay is: it has no port, so it writes a file that the supervisor reads."""
+
+import asyncio
+import json
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.eventlog.compare import Compared
+
+_STALE = 15.0
+"""Seconds without a sign of life after which the relay says itself that it is not well."""
+
+_log = logging.getLogger(__name__)
+
+
+class RelaySettings(BaseSettings):
+    """Variables of the relay, prefix `HUIYIN_`."""
+
+    model_config = SettingsConfigDict(env_prefix="HUIYIN_", frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    nats_url: SecretStr
+    health_file: Path | None = None
+    nats_replicas: int = 1
+
+
+class Health:
+    """What is in the health file: healthy, detail, at, outbox, lag_seconds, published."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._healthy = False
+        self._detail = "starting"
+        self._whole = True
+        self._waiting = 0
+        self._lag = 0.0
+        self._published = 0
+        self._seen = time.monotonic()
+
+    def alive(self) -> None:
+        """Work goes on."""
+        self._seen = time.monotonic()
+
+    def carried(self, count: int, lag: tuple[int, float]) -> None:
+        """A look at the outbox is done; `count` events went out."""
+        self._waiting, self._lag = lag
+        self._published += count
+        self._say(True, "active" if self._whole else "active; JetStream lacks events: run `huiyin events republish`")
+
+    def compared(self, outcome: Compared) -> None:
+        """Log and stream were compared."""
+        self._whole = outcome.whole
+        if not outcome.whole:
+            _log.error("JetStream does not hold what the log holds; `huiyin events republish` mends it")
+
+    def stands_by(self) -> None:
+        """Another relay is active."""
+        self._say(True, "standby")
+
+    def waits_for(self, server: str, error: Exception) -> None:
+        """A server is away."""
+        _log.warning("the relay waits for %s: %s", server, type(error).__name__)
+        self._say(False, f"waits for {server}: {type(error).__name__}")
+
+    def _say(self, healthy: bool, detail: str) -> None:
+        self._healthy, self._detail = healthy, detail
+        self.alive()
+
+    def write(self) -> None:
+        """Replace the file in one step, so that nobody reads half of it."""
+        if self._file is None:
+            return
+        stale = time.monotonic() - self._seen > _STALE
+        content = {
+            "healthy": self._healthy and not stale,
+            "detail": "stuck" if stale else self._detail,
+            "at": datetime.now(UTC).isoformat(),
+            "outbox": self._waiting,
+            "lag_seconds": round(self._lag, 3),
+            "published": self._published,
+        }
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        new = self._file.with_suffix(".new")
+        new.write_text(json.dumps(content), encoding="utf-8")
+        new.replace(self._file)
+
+
+async def write_every_second(health: Health) -> None:
+    """Keep the file fresh until cancelled."""
+    while True:
+        health.write()
+        await asyncio.sleep(1)
