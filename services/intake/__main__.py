@@ -11,12 +11,13 @@ from services.intake.settings import Settings
 from shared import telemetry
 from shared.messaging.connection import NatsConnection, connect
 from shared.messaging.subscriber import Subscriber
+from shared.security.tokens import TokenVerifier
 from shared.web import server
 from shared.web.app import create_app
 from shared.web.health import Check
 
 
-def application(app: App, checks: dict[str, Check] | None = None) -> FastAPI:
+def application(app: App, *, checks: dict[str, Check] | None = None, verifier: TokenVerifier | None = None) -> FastAPI:
     """The HTTP application on what `bootstrap` built."""
     return create_app(
         "intake",
@@ -25,6 +26,7 @@ def application(app: App, checks: dict[str, Check] | None = None) -> FastAPI:
         services=app,
         routers=[api.router, attachments_api.router, internal_api.router],
         checks=checks,
+        verifier=verifier,
         body_limits={attachments_api.PATH: attachments_api.BODY_LIMIT},
         description="Receives issues, keeps the reporter's personal data, and is the reporter's way back in.",
     )
@@ -39,7 +41,7 @@ async def main() -> None:
         try:
             subscriber = Subscriber(durable="intake", nats=nats, database=app.database, handlers=HANDLERS)
             await server.run(
-                application(app, {"nats": _answers(nats)}),
+                application(app, checks={"nats": _answers(nats)}),
                 host=settings.http_host,
                 port=settings.http_port,
                 background={"subscriber": subscriber.run, "housekeeping": app.housekeeping.run},

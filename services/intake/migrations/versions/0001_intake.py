@@ -58,7 +58,6 @@ def upgrade() -> None:
         sa.Column("county", sa.Text, primary_key=True),
         sa.Column("day", sa.Date, primary_key=True),
         sa.Column("last", sa.BigInteger, nullable=False),
-        postgresql_with={"fillfactor": 50},
     )
     op.create_table("topics", sa.Column("code", sa.Text, primary_key=True))
     op.create_table(
