@@ -1,0 +1,37 @@
+"""`python -m services.notify`: the HTTP API, the subscriber and the sender in one process."""
+
+import asyncio
+
+from services.notify.bootstrap import bootstrap
+from services.notify.entrypoints.api import router
+from services.notify.settings import Settings
+from shared import telemetry
+from shared.web import server
+from shared.web.app import create_app
+
+
+async def main() -> None:
+    """Serve until a signal."""
+    settings = Settings()  # pyright: ignore[reportCallIssue]  # filled from the environment
+    telemetry.setup("notify", trace_sql=settings.trace_sql)
+    async with bootstrap(settings) as app:
+        api = create_app(
+            "notify",
+            settings=settings,
+            database=app.database,
+            services=app,
+            routers=[router],
+            checks={"nats": app.nats_answers},
+            description="Notices: what reporters and staff were told, and what became of it.",
+        )
+        background = {
+            "subscriber": app.subscriber.run,
+            "sender": app.sender.run,
+            "receipts": app.receipts.run,
+            "gauges": app.gauges.run,
+        }
+        await server.run(api, host=settings.http_host, port=settings.http_port, background=background)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,75 @@
+"""Mail by SMTP. Nothing confirms that it was read: the server's acceptance is the last that is known."""
+
+from datetime import timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from services.notify.channels.base import Outgoing
+from services.notify.domain.delivery import Accepted, Attempt, Refused, Retry
+from services.notify.domain.wording import plain
+
+
+class Mail:
+    """Sends through one SMTP server.
+
+    Args:
+        url: `smtp://[user:password@]host[:port]` (STARTTLS where the server offers it) or `smtps://…`.
+        sender: address of the From header.
+        timeout: for the connection and each command.
+    """
+
+    def __init__(self, *, url: str, sender: str, timeout: timedelta) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or "localhost"
+        self._tls = parts.scheme == "smtps"
+        self._port = parts.port or (465 if self._tls else 25)
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._sender = sender
+        self._timeout = timeout
+
+    async def send(self, message: Outgoing) -> Attempt:
+        """Accepted for good, `Refused` on a permanent reply (5xx), `Retry` on anything else."""
+        mail = self.compose(message)
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            use_tls=self._tls,
+            timeout=self._timeout.total_seconds(),
+        )
+        try:
+            async with client:
+                await client.send_message(mail, sender=self._sender, recipients=list(message.to))
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            return _answer(max(refused.code for refused in error.recipients))
+        except aiosmtplib.SMTPAuthenticationError as error:
+            return Retry(f"smtp_{error.code}")
+        except aiosmtplib.SMTPResponseException as error:
+            return _answer(error.code)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return Retry(f"smtp_{type(error).__name__}")
+        return Accepted(final=True)
+
+    def compose(self, message: Outgoing) -> EmailMessage:
+        """The mail: the same Message-ID at every repeat, one line in each header, text as UTF-8 in base64 so that no server mangles it."""
+        mail = EmailMessage(policy=SMTP_POLICY)
+        local, _, domain = self._sender.partition("@")
+        mail["From"] = Address("回音", local, domain)
+        mail["To"] = ", ".join(message.to)
+        mail["Subject"] = plain(message.subject)
+        mail["Date"] = format_datetime(message.sent_at)
+        mail["Message-ID"] = f"<{message.message_id}@{domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content("\n".join(plain(line) for line in message.body.splitlines()), charset="utf-8", cte="base64")
+        return mail
+
+
+def _answer(code: int) -> Attempt:
+    return Refused(f"smtp_{code}") if code >= 500 else Retry(f"smtp_{code}")

@@ -1,0 +1,199 @@
+"""notify's queries. All run inside the caller's transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from services.notify.domain.notice import REPORTER, Notice, notice_id
+from services.notify.domain.state import Issue
+from services.notify.tables import IssueRow, MessageRow, NoticeRow, OfficerRow, UnitRow
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import Event
+from shared.contracts.values import Officer, Unit
+from shared.ids import new_id
+
+
+async def issue(session: AsyncSession, issue_id: str) -> Issue | None:
+    """What notify remembers of an issue."""
+    row = await session.get(IssueRow, issue_id)
+    return Issue.model_validate(row.known) if row else None
+
+
+async def save_issue(session: AsyncSession, known: Issue) -> None:
+    """Keep what is remembered of an issue."""
+    values = {"issue_id": known.issue_id, "region": known.region, "category": known.category, "known": known.model_dump(mode="json")}
+    statement = insert(IssueRow).values(values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["issue_id"], set_=values))
+
+
+async def queue(session: AsyncSession, recorded: Recorded[Event], notice: Notice, *, issue: Issue | None, now: datetime) -> bool:
+    """Queue a notice, due at once. False when it was queued before, whatever became of it since: nobody is told twice."""
+    statement = (
+        insert(NoticeRow)
+        .values(
+            notice_id=notice_id(recorded.id, notice),
+            issue_id=issue.issue_id if issue else None,
+            region=issue.region if issue else None,
+            event_id=recorded.id,
+            event_name=recorded.name,
+            event_version=recorded.version,
+            event_at=recorded.time,
+            kind=notice.kind,
+            recipient=notice.recipient,
+            facts=notice.facts.model_dump(mode="json", exclude_defaults=True),
+            state="queued",
+            due_at=now,
+            stumbles=0,
+            round=0,
+            correlation_id=recorded.correlation_id,
+            traceparent=recorded.traceparent,
+            queued_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["notice_id"])
+        .returning(col(NoticeRow.notice_id))
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def claim(session: AsyncSession, *, now: datetime, lease: timedelta) -> NoticeRow | None:
+    """Claim the notice that has been due longest, until the end of the lease; None when none is due.
+
+    An earlier notice to the same recipient about the same issue goes first, also while another worker has it, so that "assigned" does not
+    overtake "received". One that waits for its next try holds up nobody.
+    """
+    earlier = aliased(NoticeRow)
+    held_up = exists().where(
+        col(earlier.issue_id) == col(NoticeRow.issue_id),
+        col(earlier.recipient) == col(NoticeRow.recipient),
+        col(earlier.event_version) < col(NoticeRow.event_version),
+        col(earlier.state) == "queued",
+        (col(earlier.due_at) <= now) | col(earlier.claim).is_not(None),
+    )
+    due = (
+        select(NoticeRow)
+        .where(col(NoticeRow.state) == "queued", col(NoticeRow.due_at) <= now, ~held_up)
+        .order_by(col(NoticeRow.due_at), col(NoticeRow.event_version))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = (await session.execute(due)).scalar_one_or_none()
+    if row is not None:
+        row.claim, row.due_at = new_id(), now + lease
+        await session.flush()
+    return row
+
+
+async def locked(session: AsyncSession, notice: str, *, claim: str | None = None) -> NoticeRow | None:
+    """A notice, locked until the transaction ends. With `claim`: only if that claim still holds, else None."""
+    statement = select(NoticeRow).where(col(NoticeRow.notice_id) == notice).with_for_update()
+    row = (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+    if row is not None and claim is not None and (row.claim != claim or row.state != "queued"):
+        return None
+    return row
+
+
+async def give_way(session: AsyncSession, notice: NoticeRow) -> bool:
+    """Whether a later notice of the same issue waits or went to the reporter, so that this one says nothing new."""
+    later = select(
+        exists().where(
+            col(NoticeRow.issue_id) == notice.issue_id,
+            col(NoticeRow.recipient) == REPORTER,
+            col(NoticeRow.event_version) > notice.event_version,
+        )
+    )
+    return bool((await session.execute(later)).scalar_one())
+
+
+async def message(session: AsyncSession, message_id: str) -> MessageRow | None:
+    """A message as it stands."""
+    return await session.get(MessageRow, message_id, populate_existing=True)
+
+
+async def messages_of(session: AsyncSession, notice: NoticeRow) -> Sequence[MessageRow]:
+    """The messages of a notice's present round, in the order in which they were tried."""
+    statement = select(MessageRow).where(col(MessageRow.notice_id) == notice.notice_id, col(MessageRow.round) == notice.round)
+    return (await session.execute(statement.order_by(col(MessageRow.first_tried_at)))).scalars().all()
+
+
+async def without_receipt(session: AsyncSession, *, accepted_before: datetime, limit: int = 100) -> Sequence[str]:
+    """Ids of messages that the gateway accepted before that instant and never told of again."""
+    statement = select(col(MessageRow.message_id)).where(
+        col(MessageRow.state) == "accepted", col(MessageRow.awaits_receipt), col(MessageRow.accepted_at) < accepted_before
+    )
+    return (await session.execute(statement.order_by(col(MessageRow.accepted_at)).limit(limit))).scalars().all()
+
+
+async def notices_of(session: AsyncSession, issue_id: str) -> Sequence[tuple[NoticeRow, Sequence[MessageRow]]]:
+    """Every notice of an issue with all its messages, oldest first."""
+    notices = (await session.execute(select(NoticeRow).where(col(NoticeRow.issue_id) == issue_id))).scalars().all()
+    ids = [notice.notice_id for notice in notices]
+    rows = (await session.execute(select(MessageRow).where(col(MessageRow.notice_id).in_(ids)))).scalars().all()
+    by_notice: dict[str, list[MessageRow]] = {}
+    for row in sorted(rows, key=lambda row: row.first_tried_at):
+        by_notice.setdefault(row.notice_id, []).append(row)
+    ordered = sorted(notices, key=lambda notice: (notice.event_version, notice.recipient != REPORTER, notice.recipient))
+    return [(notice, by_notice.get(notice.notice_id, [])) for notice in ordered]
+
+
+async def forget_addresses(session: AsyncSession, issue_id: str) -> None:
+    """Remove even the masked addresses of an issue's reporter."""
+    reporters = select(col(NoticeRow.notice_id)).where(col(NoticeRow.issue_id) == issue_id, col(NoticeRow.recipient) == REPORTER)
+    await session.execute(update(MessageRow).where(col(MessageRow.notice_id).in_(reporters)).values(masked=""))
+
+
+async def queue_age(session: AsyncSession, now: datetime) -> timedelta:
+    """For how long the oldest unsent notice has waited."""
+    oldest = (await session.execute(select(func.min(col(NoticeRow.queued_at))).where(col(NoticeRow.state) == "queued"))).scalar_one()
+    return now - oldest if oldest else timedelta(0)
+
+
+async def save_officers(session: AsyncSession, officers: Sequence[Officer]) -> None:
+    """Add or replace staff members."""
+    await _upsert(
+        session,
+        OfficerRow,
+        "officer_id",
+        [officer.model_dump(mode="json", include={"officer_id", "role", "regions", "units", "email"}) for officer in officers],
+    )
+
+
+async def save_units(session: AsyncSession, units: Sequence[Unit]) -> None:
+    """Add or replace names of units."""
+    await _upsert(session, UnitRow, "unit_id", [unit.model_dump(include={"unit_id", "zh", "en"}) for unit in units])
+
+
+async def remove_from_directory(session: AsyncSession, removed: Sequence[str]) -> None:
+    """Take out what a DirectoryChanged names as `officer:<officer_id>`; names of units stay, old notices speak of them."""
+    officers = [name.removeprefix("officer:") for name in removed if name.startswith("officer:")]
+    await session.execute(delete(OfficerRow).where(col(OfficerRow.officer_id).in_(officers)))
+
+
+async def officers_by_id(session: AsyncSession, officer_id: str) -> Sequence[OfficerRow]:
+    """The staff member, or nobody."""
+    return (await session.execute(select(OfficerRow).where(col(OfficerRow.officer_id) == officer_id))).scalars().all()
+
+
+async def officers_by_role(session: AsyncSession, role: str, region: str) -> Sequence[OfficerRow]:
+    """Everybody of a role who is in charge of exactly this region."""
+    statement = select(OfficerRow).where(col(OfficerRow.role) == role, col(OfficerRow.regions).contains([region]))
+    return (await session.execute(statement.order_by(col(OfficerRow.officer_id)))).scalars().all()
+
+
+async def unit_names(session: AsyncSession, unit_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Names (zh, en) of those units that the directory knows."""
+    rows = (await session.execute(select(UnitRow).where(col(UnitRow.unit_id).in_(unit_ids)))).scalars().all()
+    return {row.unit_id: (row.zh, row.en) for row in rows}
+
+
+async def _upsert(session: AsyncSession, model: type[Any], key: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = insert(model).values(rows)
+    others = {name: statement.excluded[name] for name in rows[0] if name != key}
+    await session.execute(statement.on_conflict_do_update(index_elements=[key], set_=others))
