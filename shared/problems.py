@@ -36,6 +36,9 @@ class FieldError:
     members: Mapping[str, object] = field(default_factory=dict[str, object])
     location: str | None = None
 
+    def __post_init__(self) -> None:
+        text_of(self.code)
+
     def render(self, language: Language) -> dict[str, object]:
         """The entry of `errors`."""
         entry: dict[str, object] = {
@@ -55,6 +58,9 @@ class Problem(Exception):
         errors: what is wrong, field by field.
         headers: further headers of the answer, e.g. Retry-After.
         extra: further members of the answer, e.g. `allowed`; texts may name them.
+
+    Raises:
+        UnknownCode: for a code without a text, so that a forgotten text is found where the problem is made.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Problem(Exception):
         **extra: object,
     ) -> None:
         super().__init__(code)
+        text_of(code)
         self.code = code
         self.status = status
         self.errors = tuple(errors)
@@ -93,6 +100,11 @@ class Problem(Exception):
         """The answer to send."""
         headers = {"Content-Language": language, "Vary": "Accept-Language"} | self.headers
         return Response(orjson.dumps(self.body(language, instance)), self.status, headers, MEDIA_TYPE)
+
+
+def pointer_to(*parts: str | int) -> str:
+    """The JSON pointer (RFC 6901) of a place in a document."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def invalid(*errors: FieldError) -> Problem:
@@ -157,7 +169,7 @@ def from_parameters(errors: Sequence[Any]) -> Problem:
 def _field_error(error: ErrorDetails, skip: int) -> FieldError:
     kind = error["type"]
     code = _CODES.get(kind, kind if has_text(kind) else "value_invalid")
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"][skip:])
+    pointer = pointer_to(*error["loc"][skip:])
     members = {name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)}
     if kind == "json_invalid":
         pointer, members = "", {}

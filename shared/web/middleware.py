@@ -189,5 +189,12 @@ def _instance() -> str | None:
 
 
 def _template(scope: Scope) -> str:
-    route = scope.get("route")
-    return str(getattr(route, "path", "")) or "(unknown)"
+    """The matched route's full path with names in place of values. A route knows its own part; what routers put before it is fixed text."""
+    own = str(getattr(scope.get("route"), "path", ""))
+    if not own:
+        return "(unknown)"
+    before = "/".join(scope["path"].split("/")[: -own.count("/")])
+    for name, value in scope.get("path_params", {}).items():
+        if f"{{{name}}}" not in own:
+            before = before.replace(str(value), f"{{{name}}}")
+    return before + own

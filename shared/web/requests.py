@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 
-from shared.problems import FieldError, Problem, from_validation_error, invalid
+from shared.problems import FieldError, Problem, from_validation_error, invalid, pointer_to
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -45,7 +45,7 @@ async def parse(model: type[M], request: Request) -> M:
         parsed = model.model_validate_json(body or b"{}")
     except ValidationError as error:
         raise from_validation_error(error) from None
-    if _may_hold_control(body) and (found := _control(from_json(body), "")):
+    if _may_hold_control(body) and (found := _control(from_json(body))):
         raise invalid(*found)
     return parsed
 
@@ -55,13 +55,13 @@ def _may_hold_control(body: bytes) -> bool:
     return b"\\u00" in body or b"\\b" in body or b"\\f" in body or b"\x7f" in body
 
 
-def _control(value: object, pointer: str) -> list[FieldError]:
+def _control(value: object, *place: str | int) -> list[FieldError]:
     if isinstance(value, str):
-        return [FieldError(pointer, "text_control")] if _FORBIDDEN.search(value) else []
+        return [FieldError(pointer_to(*place), "text_control")] if _FORBIDDEN.search(value) else []
     if isinstance(value, dict):
-        return [e for name, item in cast(dict[str, object], value).items() for e in _control(item, f"{pointer}/{name}")]
+        return [error for name, item in cast(dict[str, object], value).items() for error in _control(item, *place, name)]
     if isinstance(value, list):
-        return [e for index, item in enumerate(cast(list[object], value)) for e in _control(item, f"{pointer}/{index}")]
+        return [error for index, item in enumerate(cast(list[object], value)) for error in _control(item, *place, index)]
     return []
 
 

@@ -1,0 +1,33 @@
+"""A schema with the tables that every service has, owned by one service's role, in a real Postgres."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+
+from shared.database import Database
+from shared.tables import create_platform_tables
+from tests.support.servers import StackDatabase
+
+
+@pytest.fixture
+def platform_url(stack_database: StackDatabase) -> str:
+    with psycopg.connect(stack_database.superuser, autocommit=True) as server:
+        server.execute("CREATE SCHEMA platform AUTHORIZATION intake")
+    url = stack_database.url("intake")
+    url += ("&" if "?" in url else "?") + "options=" + quote("-csearch_path=platform")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        create_platform_tables(connection, "platform")
+        connection.exec_driver_sql("CREATE TABLE effects (effect text)")
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+async def database(platform_url: str) -> AsyncIterator[Database]:
+    database = Database(platform_url, pool_size=20)
+    yield database
+    await database.close()
