@@ -54,9 +54,10 @@ class CalendarChanged(Event, owner="routing", aggregate="calendar"):
 
 
 class DirectoryChanged(Event, owner="routing", aggregate="directory"):
-    """Topics, units or officers were added or changed (upserts), or removed: `topic:<code>`, `unit:<unit_id>`, `officer:<officer_id>`.
+    """Topics, units or officers were added, changed or removed.
 
-    Emitted by routing at the first start and on each import. Never contains: passwords, private addresses or numbers of officers.
+    Emitted by routing at the first start and on each import. What is named is inserted or replaced; `removed` holds `topic:<code>`,
+    `unit:<unit_id>` and `officer:<officer_id>`. Never contains: passwords, private addresses or numbers of officers.
     """
 
     topics: tuple[Topic, ...] = ()
