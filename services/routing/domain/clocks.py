@@ -63,8 +63,10 @@ def by_date(issue: Issue, context: Context, kind: DeadlineKind, due_at: datetime
 
 
 def level_clocks(issue: Issue, context: Context, level: Level) -> tuple[Deadline, ...]:
-    """The clocks of a new stay at `level`: accept and handle from now, and the interim answer unless one is already owed."""
-    interim = () if any(deadline.kind == "interim" for deadline in issue.deadlines.values()) else (next_interim(issue, context, level),)
+    """The clocks of a new stay at `level`: accept and handle from now, and the interim answer unless one is owed as soon already."""
+    owed = next((deadline for deadline in issue.deadlines.values() if deadline.kind == "interim"), None)
+    fresh = next_interim(issue, context, level)
+    interim = (fresh,) if owed is None or fresh.due_at < owed.due_at else ()
     return (by_rule(issue, context, "accept", level=level), by_rule(issue, context, "handle", level=level), *interim)
 
 

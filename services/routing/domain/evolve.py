@@ -170,7 +170,7 @@ def _referred(issue: Issue, event: routing.Referred, recorded: Recorded[Any]) ->
 
 
 def _interim(issue: Issue, event: routing.InterimAnswered, recorded: Recorded[Any]) -> Issue:
-    return issue.without("interim").with_deadlines(event.deadlines)
+    return issue.with_deadlines(event.deadlines)
 
 
 def _resolved(issue: Issue, event: routing.Resolved, recorded: Recorded[Any]) -> Issue:

@@ -123,8 +123,10 @@ class Issue:
         return Facts(level or self.level or "village", self.category, self.topic, self.priority, self.channel, self.village, self.labels)
 
     def with_deadlines(self, deadlines: Iterable[Deadline]) -> "Issue":
-        """Deadlines added, or replaced by id."""
+        """Deadlines added, or replaced by id; of interim answers there is only ever one."""
         added = {deadline.deadline_id: deadline for deadline in deadlines}
+        if any(deadline.kind == "interim" for deadline in added.values()):
+            self = self.without("interim")
         ordinals = dict(self.ordinals)
         for deadline in added.values():
             if deadline.deadline_id not in self.deadlines and not any(
