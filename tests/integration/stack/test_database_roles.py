@@ -22,7 +22,7 @@ def test_a_service_reads_and_writes_no_schema_but_its_own(stack_database: StackD
         with connect(stack_database, other) as connection:
             for statement in statements:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    connection.execute(statement)
+                    connection.execute(statement.encode())
 
 
 @pytest.mark.parametrize("role", SERVICES)
@@ -34,7 +34,7 @@ def test_nobody_writes_the_log_but_through_append(stack_database: StackDatabase,
         for table in tables:
             for statement in (f"INSERT INTO log.{table} DEFAULT VALUES", f"DELETE FROM log.{table}", f"TRUNCATE log.{table}"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    connection.execute(statement)
+                    connection.execute(statement.encode())
 
 
 @pytest.mark.parametrize("role", [*SERVICES, "relay", "operator"])
@@ -49,4 +49,4 @@ def test_a_service_cannot_become_somebody_else(stack_database: StackDatabase) ->
     with connect(stack_database, "intake") as connection:
         for role in ("log_owner", "routing", "postgres"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(f"SET ROLE {role}")
+                connection.execute(f"SET ROLE {role}".encode())
