@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.layout import Layout
 from shared.messaging.api import NOT_FOUND, JetStreamError, call
@@ -12,6 +13,10 @@ from shared.messaging.topology import DEAD_STREAM, STREAM, ensure_topology
 from tests.support.servers import NatsAddress, Servers, StackDatabase, free_base, fresh_database
 
 _numbers = count(1)
+
+# A busy machine is slow: properties are judged by their results.
+settings.register_profile("huiyin", deadline=None)
+settings.load_profile("huiyin")
 
 
 @pytest.fixture(scope="session")

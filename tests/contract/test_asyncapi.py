@@ -13,6 +13,7 @@ from jsonschema import ValidationError
 
 from shared.contracts import EVENTS
 from shared.contracts.asyncapi import CONTENT_TYPE, asyncapi
+from shared.messaging.subjects import subject
 from tests.contract.json_documents import Json, objects, validate_draft7
 
 SPECIFICATION: Json = json.loads((Path(__file__).parent / "asyncapi-3.0.0.schema.json").read_text(encoding="utf-8"))
@@ -53,6 +54,10 @@ def test_an_event_has_its_channel_its_sender_and_its_message(name: str) -> None:
     place = "{province}.{city}.{county}.{township}.{village}." if event.aggregate == "issue" else ""
     assert channel["address"] == f"huiyin.{event.aggregate}.{place}{name}"
     assert set(channel.get("parameters", {})) == set(re.findall(r"{(\w+)}", channel["address"]))
+
+    region = "330182104228" if event.aggregate == "issue" else None
+    filled = channel["address"].format(province="33", city="01", county="82", township="104", village="228")
+    assert filled == subject(event.type_name(), region)
 
     operation = DOCUMENT["operations"][f"{event.owner}Sends{name}"]
     assert operation["action"] == "send"

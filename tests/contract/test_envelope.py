@@ -123,6 +123,12 @@ def test_bytes_that_are_no_json_object_are_poison(body: bytes) -> None:
         parse(body)
 
 
+def test_the_hash_stands_last_where_the_database_cuts_it_off() -> None:
+    body, digest = seal(_envelope(EXAMPLES["Closed"]))
+    assert body.endswith(b',"hash":"' + digest.encode() + b'"}')
+    assert hashlib.sha256(body[:-75] + b"}").hexdigest() == digest
+
+
 def test_attributes_without_a_value_are_absent() -> None:
     body, _ = seal(_envelope(intake.Rated(rating="fair")))
     wire: dict[str, Any] = json.loads(body)
