@@ -1,9 +1,10 @@
 """What reporters and staff may ask of intake. Strict models: a wrong type or an unknown field is refused, never converted."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.values import Category, Channel, Priority, RatingValue
@@ -30,15 +31,21 @@ def _published(text: str) -> str:
 
 def _rfc3339(value: object) -> object:
     """Pydantic would also take digits for seconds since 1970."""
-    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
         raise PydanticCustomError("instant_expected", "RFC 3339 with offset")
     return value
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_line)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), AfterValidator(_line)]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_line), AfterValidator(_published)
+]
+Result = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_line), AfterValidator(_published)
+]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 """What a reporter says of a resolution: kept in the vault."""
-Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+Instant = Annotated[AwareDatetime, Strict(False), BeforeValidator(_rfc3339)]
 
 
 class Command(BaseModel):
@@ -50,7 +57,7 @@ class Command(BaseModel):
 class Reporter(Command):
     """Who raises the issue: personal data, kept in the vault alone."""
 
-    name: Annotated[Line, Field(max_length=50)]
+    name: Name
     phone: Annotated[str, Field(pattern=r"^\+?[0-9](?:[ -]?[0-9]){5,14}$")]
     email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s\x00-\x1f,;<>]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")] | None = None
     language: Language = "zh-CN"
@@ -67,7 +74,7 @@ class OnTheSpot(Command):
     """Answered while it was received. A plan, a referral or a rejection needs more than a conversation, so it cannot be one."""
 
     outcome: Literal["solved", "explained"]
-    result: Annotated[Line, AfterValidator(_published), Field(max_length=1000)]
+    result: Result
 
 
 class RaiseIssue(Command):
@@ -77,7 +84,7 @@ class RaiseIssue(Command):
     channel: Channel = "web"
     category: Category
     topic: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-    title: Annotated[Line, AfterValidator(_published), Field(max_length=80)]
+    title: Title
     narrative: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
     priority: Priority = "routine"
     reporter: Reporter | None = None
