@@ -120,6 +120,10 @@ _SHOWN = {kind.__name__: fields for kind, fields in REPORTER_SEES.items()}
 
 
 def shown_to_reporter(event: str, facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The facts of an event that the reporter may see; None where the event is for staff only."""
+    """The facts of an event that the reporter may see; None where it is for staff only. Officers go by post, not by account."""
     fields = _SHOWN.get(event)
-    return None if fields is None else {name: value for name, value in facts.items() if name in fields}
+    if fields is None:
+        return None
+    shown = {name: value for name, value in facts.items() if name in fields}
+    handler: dict[str, Any] | None = shown.get("handler")
+    return shown | {"handler": {"name": handler["name"], "unit": handler["unit"]}} if handler else shown

@@ -1,0 +1,6 @@
+"""tracking's HTTP: the ledger and statistics for staff, the reporter's page, the public board."""
+
+from services.tracking.entrypoints import figures, issues, public
+
+ROUTERS = (issues.router, figures.router, public.router)
+DESCRIPTION = "What became of every issue: the ledger, the reporter's view, the public board, statistics. Reads only."

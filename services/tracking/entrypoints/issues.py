@@ -1,0 +1,152 @@
+"""The ledger for staff: a page of it, and one issue with its timeline."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.tracking import repository
+from services.tracking.answers import IssueWithTimeline, Ledger
+from services.tracking.bootstrap import Reading
+from services.tracking.domain.entry import LedgerLevel, LedgerState
+from services.tracking.paging import BadCursor, cursor_of, place_of
+from services.tracking.repository import Filters, Place, Scope
+from services.tracking.views import Views, units_in
+from shared.contracts.values import Category, Priority
+from shared.ids import is_id
+from shared.problem_texts import register_texts
+from shared.problems import FieldError, invalid, language_of, not_found
+from shared.security.access import check, visible, visible_conduct
+from shared.security.dependencies import Staff
+from shared.security.principal import Principal
+from shared.web.call import describe
+from shared.web.openapi import READ_PROBLEMS
+from shared.web.requests import etag
+
+register_texts({"cursor_invalid": ("分页标记无效", "This cursor is of no page of this list")})
+
+router = APIRouter(prefix="/v1", tags=["ledger"])
+
+RegionCode = Annotated[str, Field(pattern=r"^\d{12}$")]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
+
+
+def scope_of(principal: Principal) -> Scope:
+    """What the caller may see."""
+    return Scope(visible(principal), visible_conduct(principal))
+
+
+async def ledger_reader(principal: Staff) -> Principal:
+    """Staff who may read the ledger at all; before parameters are looked at."""
+    describe("read_ledger")
+    check(principal, "read_ledger")
+    return principal
+
+
+async def issue_reader(principal: Staff) -> Principal:
+    """Staff who may read issues at all."""
+    describe("read_issue")
+    check(principal, "read_issue")
+    return principal
+
+
+class LedgerQuery(BaseModel):
+    """Filters of the ledger. Those that may be repeated match any of their values; all filters together must match."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    region: RegionCode | None = Field(None, description="Issues of this region and below; it must be the caller's.")
+    state: list[LedgerState] = Field(default_factory=list[LedgerState])
+    level: list[LedgerLevel] = Field(default_factory=list[LedgerLevel])
+    category: list[Category] = Field(default_factory=list[Category])
+    topic: list[Code] = Field(default_factory=list[Code])
+    priority: list[Priority] = Field(default_factory=list[Priority])
+    unit: str | None = Field(None, max_length=80, description="Handled by this unit, `<12-digit region>/<unit code>`.")
+    officer: str | None = Field(None, max_length=80, description="Handled by this officer.")
+    label: str | None = Field(None, max_length=80)
+    q: str | None = Field(None, min_length=1, max_length=80, description="Beginning of the number, or part of the title.")
+    due_before: AwareDatetime | None = None
+    overdue: bool | None = Field(None, description="Whether a deadline was missed that is still owed.")
+    sort: Literal["due", "newest"] = Field("due", description="`due`: soonest deadline first; `newest`: raised last first.")
+    cursor: str | None = Field(None, max_length=300)
+    limit: int = Field(50, ge=1, le=200)
+
+    def filters(self) -> Filters:
+        """The filters for the repository."""
+        return Filters(
+            region=self.region,
+            states=tuple(self.state),
+            levels=tuple(self.level),
+            categories=tuple(self.category),
+            topics=tuple(self.topic),
+            priorities=tuple(self.priority),
+            unit=self.unit,
+            officer=self.officer,
+            label=self.label,
+            search=self.q,
+            due_before=self.due_before,
+            overdue=self.overdue,
+        )
+
+
+@router.get("/issues", summary="A page of the ledger", responses=READ_PROBLEMS)
+async def issues(
+    request: Request, principal: Annotated[Principal, Depends(ledger_reader)], query: Annotated[LedgerQuery, Query()]
+) -> Ledger:
+    """Issues of the caller's regions. 403 for a region that is not theirs."""
+    if query.region:
+        describe("read_ledger", region=query.region)
+        check(principal, "read_ledger", query.region)
+    reading: Reading = request.app.state.services
+    filters, scope, newest = query.filters(), scope_of(principal), query.sort == "newest"
+    try:
+        after = place_of(query.sort, query.cursor) if query.cursor else None
+    except BadCursor:
+        raise invalid(FieldError("/cursor", "cursor_invalid", location="query")) from None
+    async with reading.database.transaction() as session:
+        rows = await repository.page(session, scope, filters, newest=newest, after=after, limit=query.limit + 1)
+        shown = rows[: query.limit]
+        counts = None if after else await repository.counts_by_state(session, scope, filters)
+        called = await repository.names(session, units_in(shown))
+    views = Views(reading.regions, called, language_of(request))
+    more = len(rows) > query.limit
+    last = shown[-1] if more else None
+    return Ledger(
+        items=[views.issue(row) for row in shown],
+        next_cursor=cursor_of(query.sort, Place(last.raised_at if newest else last.due_at, last.issue_id)) if last else None,
+        counts=counts,
+        total=sum(counts.get(state, 0) for state in query.state or counts) if counts is not None else None,
+    )
+
+
+@router.get(
+    "/issues/{issue_id}",
+    summary="One issue with its timeline",
+    responses=READ_PROBLEMS | {304: {"description": "It still has the version that If-None-Match names."}},
+    response_model=IssueWithTimeline,
+)
+async def issue(
+    issue_id: str, request: Request, response: Response, principal: Annotated[Principal, Depends(issue_reader)]
+) -> IssueWithTimeline | Response:
+    """`ETag` is contract.md's version, which notices, warnings and notes leave as it was. 404 outside the caller's regions."""
+    describe("read_issue", issue_id=issue_id if is_id(issue_id) else None)
+    reading: Reading = request.app.state.services
+    async with reading.database.transaction() as session:
+        row = await repository.find(session, issue_id)
+        if row is None:
+            raise not_found()
+        describe("read_issue", region=row.village)
+        check(principal, "read_issue", row.village, conduct=row.category == "conduct")
+        tag = etag(row.version)
+        if matches(request, tag):
+            return Response(status_code=304, headers={"ETag": tag})
+        moments = await repository.timeline(session, issue_id)
+        called = await repository.names(session, units_in((row,), moments))
+    response.headers["ETag"] = tag
+    return Views(reading.regions, called, language_of(request)).issue_with_timeline(row, moments)
+
+
+def matches(request: Request, tag: str) -> bool:
+    """Whether If-None-Match names this tag (RFC 9110, 13.1.2: weak comparison)."""
+    given = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    return tag in given or given == ["*"]

@@ -1,0 +1,101 @@
+"""What anybody may read: the reporter's page by its token, and a region's public board."""
+
+from hashlib import sha256, sha512
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+
+from services.tracking import repository
+from services.tracking.answers import Board, PublicView
+from services.tracking.bootstrap import Reading
+from services.tracking.entrypoints.issues import matches
+from services.tracking.views import Views, units_in
+from shared.problems import language_of, not_found
+from shared.ratelimit import RateLimiter, network
+from shared.security.dependencies import ClientAddress
+from shared.web.call import describe
+from shared.web.openapi import problems
+
+router = APIRouter(prefix="/v1", tags=["public"])
+
+PAGE = 50
+"""Issues on a page of the board."""
+LAST_PAGE = 100
+"""A board is for reading, not for copying."""
+
+_RATED_IN = frozenset({"resolved", "answered", "visit_due", "closed"})
+
+
+@router.get("/public/{token}", summary="An issue for its reporter", responses=problems(404, 429, 503), response_model=PublicView)
+async def public(token: str, request: Request, address: ClientAddress) -> Response:
+    """State, who is in charge, until when, what follows if they miss it, and what happened, in plain words.
+
+    A token that nobody holds costs its caller one guess and answers 404, whatever it looks like; without guesses left every answer is 429.
+    """
+    describe("read_public")
+    reading: Reading = request.app.state.services
+    limiter: RateLimiter = request.app.state.limiter
+    caller = network(address)
+    await limiter.take(reading.guesses, caller)
+    async with reading.database.transaction() as session:
+        row = await repository.find_by_digest(session, sha256(token.encode()).hexdigest())
+        if row is None:
+            raise not_found()
+        moments = await repository.timeline(session, row.issue_id, public=True)
+        called = await repository.names(session, units_in((row,), moments))
+    await limiter.take(reading.guesses, caller, cost=-1)
+    language = language_of(request)
+    view = Views(reading.regions, called, language).public(row, moments, _actions(row.state, reading.public_url, token))
+    headers = {"Content-Language": language, "Vary": "Accept-Language"}
+    return Response(view.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _actions(state: str, public_url: str, token: str) -> dict[str, str]:
+    """What the state table lets the reporter do; intake decides (it knows when the 30 days after closing are over)."""
+    base = f"{public_url}/api/intake/v1/public/{token}"
+    withdraw = {"withdraw": f"{base}/withdrawal"} if state != "closed" else {}
+    rate = {"rate": f"{base}/rating", "reopen": f"{base}/reopening"} if state in _RATED_IN else {}
+    return withdraw | rate
+
+
+@router.get(
+    "/board/{region_code}",
+    summary="The public board of a region",
+    responses=problems(404, 422, 503) | {304: {"description": "It still is what If-None-Match names."}},
+    response_model=Board,
+)
+async def board(region_code: str, request: Request, page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1) -> Response:
+    """Issues of a county, township or village, newest first; never a conduct matter, and of each topic only what the directory allows."""
+    describe("read_board")
+    reading: Reading = request.app.state.services
+    region = reading.regions.get(region_code)
+    if region is None:
+        raise not_found()
+    language = language_of(request)
+    async with reading.database.transaction() as session:
+        visibility = await repository.board_topics(session)
+        topics = sorted(visibility)
+        rows = await repository.board(session, region_code, topics, limit=PAGE, offset=(page - 1) * PAGE)
+        counts = await repository.board_counts(session, region_code, topics)
+        called = await repository.names(session, units_in(rows))
+    views = Views(reading.regions, called, language)
+    answer = Board(
+        region=region.code,
+        region_name=region.full_name,
+        items=[views.board_item(row, full=visibility[row.topic] == "full") for row in rows],
+        page=page,
+        pages=min(LAST_PAGE, -(-sum(counts.values()) // PAGE)),
+        counts=counts,
+    )
+    body = orjson.dumps(answer.model_dump(mode="json"))
+    tag = f'"{sha512(body + language.encode()).hexdigest()[:32]}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": f"public, max-age={reading.board_max_age}",
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
+    if matches(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)

@@ -1,0 +1,179 @@
+"""Queries of the ledger and the timeline. Who may see what comes in as a `Scope`; nothing is read beyond it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, DateTime, Row, Select, and_, false, func, literal, literal_column, or_, select, true, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.tracking.tables import LIVE, Topics, Units, table_of
+from shared.regions import level_of
+
+LEDGER = LIVE.ledger.c
+_INSTANT = DateTime(timezone=True)
+NEVER: ColumnElement[datetime] = literal_column("'infinity'::timestamptz", _INSTANT)
+SOONEST = func.coalesce(LEDGER.due_at, NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What somebody may see: prefixes of region codes (`""` is everything), and those where conduct matters are included."""
+
+    prefixes: tuple[str, ...]
+    conduct: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list is narrowed down to; an empty or None field narrows nothing."""
+
+    region: str | None = None
+    states: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    unit: str | None = None
+    officer: str | None = None
+    label: str | None = None
+    search: str | None = None
+    due_before: datetime | None = None
+    overdue: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: after the issue with this sort value (None where nothing is due) and id."""
+
+    value: datetime | None
+    issue_id: str
+
+
+def in_region(columns: Any, code: str) -> ColumnElement[bool]:
+    """Rows of a region and what lies inside it, by the column that its level's index stands on."""
+    return {"county": columns.county, "township": columns.township, "village": columns.village}[level_of(code)] == code
+
+
+def in_scope(columns: Any, scope: Scope) -> ColumnElement[bool]:
+    """Rows that somebody may see. `columns` are of the ledger or the transitions."""
+    everywhere, with_conduct = _within(columns, scope.prefixes), _within(columns, scope.conduct)
+    if scope.prefixes == scope.conduct:
+        return everywhere
+    ordinary = and_(everywhere, columns.category != "conduct")
+    return or_(ordinary, with_conduct) if scope.conduct else ordinary
+
+
+def _within(columns: Any, prefixes: Sequence[str]) -> ColumnElement[bool]:
+    if "" in prefixes:
+        return true()
+    return or_(false(), *(in_region(columns, prefix.ljust(12, "0")) for prefix in prefixes))
+
+
+async def find(session: AsyncSession, issue_id: str) -> Row[Any] | None:
+    """The ledger's row of an issue, whoever may see it."""
+    return (await session.execute(select(LIVE.ledger).where(LEDGER.issue_id == issue_id))).one_or_none()
+
+
+async def find_by_digest(session: AsyncSession, digest: str) -> Row[Any] | None:
+    """The ledger's row behind a tracking token's SHA-256."""
+    return (await session.execute(select(LIVE.ledger).where(LEDGER.tracking_digest == digest))).one_or_none()
+
+
+async def timeline(session: AsyncSession, issue_id: str, *, public: bool = False) -> Sequence[Row[Any]]:
+    """The events of an issue, oldest first; with `public` only those that the reporter sees."""
+    columns = LIVE.timeline.c
+    query = select(columns.version, columns.event, columns.at, columns.facts).where(columns.issue_id == issue_id)
+    return (await session.execute((query.where(columns.public) if public else query).order_by(columns.version))).all()
+
+
+async def page(
+    session: AsyncSession, scope: Scope, filters: Filters, *, newest: bool = False, after: Place | None = None, limit: int = 50
+) -> Sequence[Row[Any]]:
+    """At most `limit` rows of the ledger: soonest deadline first (what has none comes last), or newest first."""
+    query = select(LIVE.ledger).where(in_scope(LEDGER, scope), *_conditions(filters)).limit(limit)
+    if newest:
+        if after:
+            query = query.where(tuple_(LEDGER.raised_at, LEDGER.issue_id) < tuple_(literal(after.value, _INSTANT), literal(after.issue_id)))
+        query = query.order_by(LEDGER.raised_at.desc(), LEDGER.issue_id.desc())
+    else:
+        if after:
+            value = literal(after.value, _INSTANT) if after.value else NEVER
+            query = query.where(tuple_(SOONEST, LEDGER.issue_id) > tuple_(value, literal(after.issue_id)))
+        query = query.order_by(SOONEST, LEDGER.issue_id)
+    return (await session.execute(query)).all()
+
+
+async def counts_by_state(session: AsyncSession, scope: Scope, filters: Filters) -> dict[str, int]:
+    """How many issues each state has. The filter of states is left out of it, so that the other states show too."""
+    conditions = _conditions(filters, states=False)
+    query: Select[Any] = select(LEDGER.state, func.count().label("n")).where(in_scope(LEDGER, scope), *conditions).group_by(LEDGER.state)
+    return {row.state: row.n for row in (await session.execute(query)).all()}
+
+
+def _conditions(filters: Filters, *, states: bool = True) -> list[ColumnElement[bool]]:
+    chosen: list[tuple[Any, tuple[str, ...]]] = [
+        (LEDGER.state, filters.states if states else ()),
+        (LEDGER.level, filters.levels),
+        (LEDGER.category, filters.categories),
+        (LEDGER.topic, filters.topics),
+        (LEDGER.priority, filters.priorities),
+    ]
+    conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in chosen if values]
+    if filters.region:
+        conditions.append(in_region(LEDGER, filters.region))
+    if filters.unit:
+        conditions.append(LEDGER.handler_unit == filters.unit)
+    if filters.officer:
+        conditions.append(LEDGER.handler_officer == filters.officer)
+    if filters.label:
+        conditions.append(LEDGER.labels.contains([filters.label]))
+    if filters.search:
+        found = LEDGER.title.icontains(filters.search, autoescape=True)
+        conditions.append(or_(LEDGER.number.startswith(filters.search, autoescape=True), found))
+    if filters.due_before:
+        conditions.append(LEDGER.due_at < filters.due_before)
+    if filters.overdue is not None:
+        late = or_(LEDGER.overdue_since.is_not(None), func.coalesce(LEDGER.due_at < func.clock_timestamp(), false()))
+        conditions.append(late if filters.overdue else ~late)
+    return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Names of the directory in both languages, by id. What it does not know is called by its id."""
+
+    units: Mapping[str, tuple[str, str]]
+    topics: Mapping[str, tuple[str, str]]
+
+
+async def names(session: AsyncSession, units: Sequence[str]) -> Called:
+    """The names of these units and of every topic."""
+    unit, topic = table_of(Units).c, table_of(Topics).c
+    found_units = (await session.execute(select(unit.unit_id, unit.zh, unit.en).where(unit.unit_id.in_(units)))).all() if units else ()
+    found_topics = (await session.execute(select(topic.code, topic.zh, topic.en))).all()
+    return Called({row.unit_id: (row.zh, row.en) for row in found_units}, {row.code: (row.zh, row.en) for row in found_topics})
+
+
+async def board_topics(session: AsyncSession) -> dict[str, str]:
+    """What the public board may show of each topic that it may show at all: `full` or `category`."""
+    topic = table_of(Topics).c
+    rows = (await session.execute(select(topic.code, topic.board).where(topic.board != "none"))).all()
+    return {row.code: row.board for row in rows}
+
+
+def _on_board(region: str, topics: Sequence[str]) -> ColumnElement[bool]:
+    return and_(in_region(LEDGER, region), LEDGER.category != "conduct", LEDGER.topic.in_(topics))
+
+
+async def board(session: AsyncSession, region: str, topics: Sequence[str], *, limit: int, offset: int) -> Sequence[Row[Any]]:
+    """Rows for the public board, newest first; topics that it may not show, and conduct, are left out."""
+    query = select(LIVE.ledger).where(_on_board(region, topics)).order_by(LEDGER.raised_at.desc(), LEDGER.issue_id.desc())
+    return (await session.execute(query.limit(limit).offset(offset))).all()
+
+
+async def board_counts(session: AsyncSession, region: str, topics: Sequence[str]) -> dict[str, int]:
+    """How many issues of the board each state has."""
+    query: Select[Any] = select(LEDGER.state, func.count().label("n")).where(_on_board(region, topics)).group_by(LEDGER.state)
+    return {row.state: row.n for row in (await session.execute(query)).all()}
