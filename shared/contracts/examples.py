@@ -67,7 +67,7 @@ _EXAMPLES: tuple[Event, ...] = (
         reporter="named",
         first_receiver=CADRE,
         occurred_at=NINE - timedelta(days=2),
-        labels=("主汛期排查",),
+        labels=("flood-season-2026",),
         evidence=(PHOTO,),
         tracking_digest="a3" * 32,
     ),
