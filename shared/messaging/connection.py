@@ -3,7 +3,6 @@
 import logging
 from urllib.parse import urlsplit
 
-import nats
 from nats.aio.client import Client as NatsConnection
 
 __all__ = ["NatsConnection", "connect"]
@@ -22,17 +21,19 @@ async def connect(url: str, name: str) -> NatsConnection:
         _log.warning("NATS: %s", error or type(error).__name__)
 
     async def on_disconnected() -> None:
-        _log.warning("NATS: connection lost")
+        if not connection.is_closed:
+            _log.warning("NATS: connection lost")
 
     async def on_reconnected() -> None:
         _log.info("NATS: connected again")
 
-    return await nats.connect(  # pyright: ignore[reportUnknownMemberType]
+    connection = NatsConnection()
+    await connection.connect(
         url,
         name=name,
         inbox_prefix=f"_INBOX_{user}" if user else "_INBOX",
         max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,
+        reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType]  # seconds; nats-py only sleeps for it
         connect_timeout=2,
         ping_interval=5,
         max_outstanding_pings=2,
@@ -40,3 +41,4 @@ async def connect(url: str, name: str) -> NatsConnection:
         disconnected_cb=on_disconnected,
         reconnected_cb=on_reconnected,
     )
+    return connection
