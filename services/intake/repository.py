@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.raising import Staff
@@ -143,15 +144,23 @@ async def erase(session: AsyncSession, issue: Issue, now: datetime) -> list[str]
 async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> None:
     """Take over what changed of topics and officers."""
     if change.removed:
-        await session.execute(delete(KnownTopic).where(_column(KnownTopic.code).in_(change.removed)))
-        await session.execute(delete(KnownOfficer).where(_column(KnownOfficer.officer_id).in_(change.removed)))
+        await session.execute(delete(KnownTopic).where(("topic:" + _column(KnownTopic.code)).in_(change.removed)))
+        await session.execute(delete(KnownOfficer).where(("officer:" + _column(KnownOfficer.officer_id)).in_(change.removed)))
     if change.topics:
         await session.execute(_UPSERT_TOPICS, {"codes": [topic.code for topic in change.topics]})
-    for person in change.officers:
-        await session.merge(
-            KnownOfficer(officer_id=person.officer_id, name=person.name, regions=list(person.regions), units=list(person.units))
+    if change.officers:
+        # One statement for thousands: a county's whole staff comes in one event, and transactions are short.
+        rows = [
+            {"officer_id": each.officer_id, "name": each.name, "regions": [*each.regions], "units": [*each.units]}
+            for each in change.officers
+        ]
+        upsert = insert(KnownOfficer)
+        await session.execute(
+            upsert.on_conflict_do_update(
+                index_elements=["officer_id"], set_={name: upsert.excluded[name] for name in ("name", "regions", "units")}
+            ),
+            rows,
         )
-    await session.flush()
 
 
 def _open(vault: Vault, row: VaultRow) -> bytes:

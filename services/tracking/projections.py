@@ -86,15 +86,15 @@ async def on_directory_changed(session: AsyncSession, recorded: Recorded[Directo
     """Keep the names of topics, units and officers. What was removed keeps its name, for the issues that still show it."""
     change = recorded.data
     topics, units, officers = table_of(Topics), table_of(Units), table_of(Officers)
-    rows: tuple[tuple[Any, list[dict[str, Any]]], ...] = (
-        (topics, [{"code": t.code, "zh": t.zh, "en": t.en, "board": t.board, "active": True} for t in change.topics]),
-        (units, [{"unit_id": u.unit_id, "region": u.region, "zh": u.zh, "en": u.en, "active": True} for u in change.units]),
-        (officers, [{"officer_id": o.officer_id, "name": o.name, "role": o.role, "active": True} for o in change.officers]),
+    rows: tuple[tuple[str, Any, list[dict[str, Any]]], ...] = (
+        ("topic:", topics, [{"code": t.code, "zh": t.zh, "en": t.en, "board": t.board, "active": True} for t in change.topics]),
+        ("unit:", units, [{"unit_id": u.unit_id, "region": u.region, "zh": u.zh, "en": u.en, "active": True} for u in change.units]),
+        ("officer:", officers, [{"officer_id": o.officer_id, "name": o.name, "role": o.role, "active": True} for o in change.officers]),
     )
-    for table, values in rows:
+    for kind, table, values in rows:
         key = next(iter(table.primary_key))
         if change.removed:
-            await session.execute(table.update().where(key.in_(change.removed)).values(active=False))
+            await session.execute(table.update().where((kind + key).in_(change.removed)).values(active=False))
         if values:
             statement = insert(table)
             statement = statement.on_conflict_do_update(
