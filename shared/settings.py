@@ -19,6 +19,8 @@ class CommonSettings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int
+    metrics_port: int | None = None
+    """Where a process without an HTTP side of its own, such as the worker, serves `/metrics`; others serve it on `http_port`."""
     public_url: str
     """Base of every link that people get: the gateway, without a slash at the end."""
 

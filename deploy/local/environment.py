@@ -44,6 +44,8 @@ def _own(layout: Layout, process: str) -> dict[str, str]:
     match process:
         case "intake":
             return {**internal, "HUIYIN_ATTACHMENTS_DIR": str(layout.data / "attachments")}
+        case "routing-worker":
+            return {"HUIYIN_METRICS_PORT": str(layout.port("routing_worker_metrics"))}
         case "notify":
             return {**internal, **sms, "HUIYIN_SMTP_URL": f"smtp://{HOST}:{layout.port('smtp_sink')}"}
         case "sinks":

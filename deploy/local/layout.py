@@ -22,8 +22,9 @@ PORTS = (
     "postgres",
     "sms_sink",
     "smtp_sink",
+    "routing_worker_metrics",
 )
-"""Who listens at base, base + 1, base + 2 … (contract, "Command line")."""
+"""Who listens at base, base + 1, base + 2 … (contract, "Command line"; the last is ours)."""
 
 
 class StackError(Exception):

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from shared.ratelimit import RateLimiter
 from shared.security.tokens import TokenVerifier
 from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
+from shared.web.exposition import add_metrics
 from shared.web.health import Check, health_router
 from shared.web.middleware import BodyLimit, Calls, Failures, Headers, respond
 from shared.web.openapi import document_with
@@ -86,7 +86,7 @@ def create_app(
         app.include_router(router, prefix="" if router.prefix.startswith("/internal") else base)
     every = dict(checks or {}) | ({"database": _answers(database)} if database else {})
     app.include_router(health_router(every), prefix=base)
-    app.add_route("/metrics", _metrics, include_in_schema=False)
+    add_metrics(app, database)
     _add_handlers(app)
     app.add_middleware(BodyLimit, default=MAX_JSON, by_path=body_limits or {})
     app.add_middleware(Failures)
@@ -102,10 +102,6 @@ def _answers(database: Database) -> Check:
             await session.execute(text("SELECT 1"))
 
     return check
-
-
-async def _metrics(request: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 413: "too_large", 415: "unsupported_media_type"}

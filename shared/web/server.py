@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run(app: FastAPI | None, *, host: str = "127.0.0.1", port: int = 0, background: Mapping[str, Background] | None = None) -> None:
+async def run(app: Starlette | None, *, host: str = "127.0.0.1", port: int = 0, background: Mapping[str, Background] | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then stop accepting, finish, and return.
 
     Args:
@@ -77,7 +77,7 @@ async def _guarded(name: str, task: Background, stop: asyncio.Event) -> None:
         raise BackgroundFailed(f"{name} ended by itself")
 
 
-async def _serve(app: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
+async def _serve(app: Starlette, host: str, port: int, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from shared.security.keys import StaticKeys
 from shared.security.principal import Principal, Role
@@ -68,6 +68,6 @@ def settings(**values: Any) -> CommonSettings:
     return CommonSettings(**settings_values(**values))
 
 
-def client(app: FastAPI, *, address: str = "203.0.113.9") -> httpx.AsyncClient:
+def client(app: Starlette, *, address: str = "203.0.113.9") -> httpx.AsyncClient:
     """Calls an application without a network; requests seem to come from `address`."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 40000)), base_url="http://test")

@@ -19,6 +19,7 @@ from shared import telemetry
 from shared.messaging.pull import PullLoop
 from shared.messaging.subscriber import Subscriber
 from shared.web import server
+from shared.web.exposition import metrics_app
 
 HEALTH_EVERY = 1.0
 """Seconds between two notes of how the worker is."""
@@ -47,7 +48,8 @@ async def main() -> None:
     async with bootstrap(settings) as app:
         await app.seed()
         async with connections(app) as wires:
-            await server.run(None, background=_background(app, wires))
+            web = metrics_app(app.database) if settings.metrics_port else None
+            await server.run(web, port=settings.metrics_port or 0, background=_background(app, wires))
 
 
 def _background(app: App, wires: Connections) -> dict[str, server.Background]:
