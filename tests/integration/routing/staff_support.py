@@ -1,5 +1,6 @@
 """Routing's staff side on a database of its own, as `bootstrap` builds it."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from shared.settings import CommonSettings
 from shared.web.app import create_app
 from tests.support.servers import StackDatabase
 
-REGIONS = Path("deploy/demo/regions.csv")
+DEMO = Path("deploy/demo")
+PLACES = ("330182000000", "330182104", "330182105000", "330523000000")
+"""A county with a township and its villages, the next township, and another county: enough, and seeded in a moment."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,18 @@ def settings_for(database: StackDatabase, folder: Path, *, demo: bool = True) ->
         jwks_url="http://127.0.0.1:8080/api/routing/v1/jwks.json",
         issuer="http://127.0.0.1:8080/api/routing",
         secrets_dir=folder,
-        regions_file=REGIONS,
+        regions_file=_few_regions(folder) / "regions.csv",
         demo=demo,
     )
+
+
+def _few_regions(folder: Path) -> Path:
+    with (DEMO / "regions.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = file
+    (folder / "regions.csv").write_text("".join([header, *(row for row in rows if row.startswith(PLACES))]), encoding="utf-8")
+    for name in ("topics.csv", "units.csv"):
+        shutil.copy(DEMO / name, folder)
+    return folder
 
 
 @asynccontextmanager
