@@ -146,7 +146,7 @@ def _detach(layout: Layout) -> None:
     with Progress(_console) as progress:
         while child.poll() is None:
             state = _running(layout.data)
-            if state and state.supervisor == child.pid:
+            if state and state.supervisor == child.pid and state.phase in ("starting", "running"):
                 for process in state.processes:
                     progress.show(process)
                 progress.waiting(state.processes)
@@ -154,8 +154,9 @@ def _detach(layout: Layout) -> None:
                     break
             time.sleep(0.1)
     if child.poll() is not None:
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise StackError(said[-1].removeprefix("huiyin: ") if said else f"The supervisor ended with {child.returncode}.")
+        # Refused before it began to supervise, or told in the state file.
+        refusals = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("huiyin: ")]
+        raise StackError(refusals[-1].removeprefix("huiyin: ") if refusals else f"The supervisor ended with {child.returncode}, see {log}")
     print_addresses(_console, load(layout.data))
 
 

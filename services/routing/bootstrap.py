@@ -97,16 +97,15 @@ class Connections:
     overseer: Overseer
 
 
-async def connect_temporal(settings: Settings) -> Client:
+async def temporal_client(address: str, namespace: str = "default") -> Client:
     """A client whose calls carry the trace along."""
-    plugins = [OpenTelemetryPlugin(add_temporal_spans=True)]
-    return await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, plugins=plugins)
+    return await Client.connect(address, namespace=namespace, plugins=[OpenTelemetryPlugin(add_temporal_spans=True)])
 
 
 @asynccontextmanager
 async def connections(app: App) -> AsyncIterator[Connections]:
     """NATS and Temporal, closed at the end."""
-    temporal = await connect_temporal(app.settings)
+    temporal = await temporal_client(app.settings.temporal_address, app.settings.temporal_namespace)
     nats = await connect(app.settings.nats_url.get_secret_value(), "routing-worker")
     try:
         timers = Timers(app.database, app.log, temporal)

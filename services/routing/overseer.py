@@ -49,5 +49,4 @@ class Overseer:
             OPEN_ISSUES.labels(level, state).set(count)
         self.unenforced = len(late)
         OVERDUE_UNENFORCED.set(len(late))
-        for issue_id in late:
-            await self._timers.wake(issue_id, version=2**31 - 1)
+        await self._timers.seat(late)

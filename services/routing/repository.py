@@ -89,14 +89,9 @@ async def unenforced(session: AsyncSession, now: datetime, grace: timedelta, *, 
     return (await session.execute(query)).scalars().all()
 
 
-async def waiting(session: AsyncSession, *, after: str = "", limit: int = 1000) -> Sequence[str]:
-    """Issues for which something will happen by itself, in order of their ids."""
-    query = (
-        select(IssueRow.issue_id)
-        .where(col(IssueRow.next_at).is_not(None), col(IssueRow.issue_id) > after)
-        .order_by(col(IssueRow.issue_id))
-        .limit(limit)
-    )
+async def waiting(session: AsyncSession) -> Sequence[str]:
+    """The issues for which something will happen by itself, soonest first."""
+    query = select(IssueRow.issue_id).where(col(IssueRow.next_at).is_not(None)).order_by(col(IssueRow.next_at))
     return (await session.execute(query)).scalars().all()
 
 

@@ -24,6 +24,10 @@ AT_ONCE = 12
 """Signals under way at a time; more adds only latency (measured, facts of the stack)."""
 
 
+NEWEST = 2**31 - 1
+"""A version above all others: the workflow looks again, whatever it has seen."""
+
+
 class Timers:
     """Keeps Temporal's workflows in step with the log."""
 
@@ -67,6 +71,14 @@ class Timers:
         earlier = before.next_instant if before is not None else None
         now = after.next_instant if after is not None else None
         return now is not None and (earlier is None or now < earlier)
+
+    async def seat(self, issue_ids: Sequence[str]) -> None:
+        """Start or wake the workflows of these issues, whatever they have seen."""
+        await asyncio.gather(*(self._seat(issue_id) for issue_id in issue_ids))
+
+    async def _seat(self, issue_id: str) -> None:
+        async with self._slots:
+            await self.wake(issue_id, NEWEST)
 
     async def wake(self, issue_id: str, version: int) -> None:
         """Start the issue's workflow, or tell the one that waits to look again."""
