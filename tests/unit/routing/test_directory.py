@@ -78,7 +78,8 @@ def test_the_lowest_officer_on_duty_is_chosen_whatever_the_order() -> None:
         officer("builder-a", "officer", TOWNSHIP, "construction"),
         officer("a", "officer", TOWNSHIP, "construction", on_duty=False),
     )
-    for order in ((BUILDER, first, off_duty), (off_duty, first, BUILDER)):
+    last_by_name = first.model_copy(update={"name": "龥"})
+    for order in ((BUILDER, last_by_name, off_duty), (off_duty, last_by_name, BUILDER)):
         assert directory(*order).seat(VILLAGE, "township", "road", "hardship").officer_id == "builder-a"
 
 
