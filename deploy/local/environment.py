@@ -49,13 +49,11 @@ def _own(layout: Layout, process: str) -> dict[str, str]:
         case "notify":
             return {**internal, **sms, "HUIYIN_SMTP_URL": f"smtp://{HOST}:{layout.port('smtp_sink')}"}
         case "sinks":
-            receipts = f"{layout.url('notify')}/api/notify/v1/receipts/sms"
             return {
                 "HUIYIN_SMS_SINK_PORT": str(layout.port("sms_sink")),
                 "HUIYIN_SMTP_SINK_PORT": str(layout.port("smtp_sink")),
                 "HUIYIN_SINKS_DIR": str(layout.data / "sinks"),
                 "HUIYIN_SMS_SECRET": sms["HUIYIN_SMS_SECRET"],
-                "HUIYIN_SMS_RECEIPTS_URL": receipts,
             }
         case _:
             return {}
