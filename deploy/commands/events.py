@@ -1,54 +1,39 @@
-"""`huiyin events`: follow the log, verify it, fill JetStream again, decide about dead letters."""
+"""`huiyin events`: follow the log, verify it, fill JetStream again (and decide about dead letters: `dead_letters.py`)."""
 
 import asyncio
 import getpass
 import json
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any
 
 import orjson
 import psycopg
 import typer
-from nats.errors import Error as NatsError
 from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from sqlalchemy.exc import OperationalError
 
-from deploy.local.layout import SERVICES, StackError
+from deploy.commands import dead_letters
+from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, local_time, run
+from deploy.local.layout import StackError
 from deploy.local.state import StackState, load
-from shared.database import Database
 from shared.eventlog.bell import libpq
 from shared.eventlog.copy import StreamCopy
 from shared.eventlog.health import RelaySettings
 from shared.eventlog.relay import serve
 from shared.eventlog.verify import Phase, Report, Verifier
-from shared.messaging.api import JetStreamError
-from shared.messaging.connection import connect
-from shared.messaging.deadletters import DeadLetter, DeadLetters, UnknownDeadLetter
+from shared.messaging.connection import NatsConnection, connect
 from shared.regions import UnknownRegion, prefix
 
 app = typer.Typer(no_args_is_help=True, help="Follow, verify and republish events.")
-dead = typer.Typer(no_args_is_help=True, help="Events that a consumer could not take.")
-app.add_typer(dead, name="dead")
+app.add_typer(dead_letters.app, name="dead")
 
-T = TypeVar("T")
-Data = Annotated[Path, typer.Option("--data", help="Data folder of the stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Letter = Annotated[str, typer.Argument(help="<service>/<number>, as `dead list` shows it.")]
-Reason = Annotated[str, typer.Option(help="Why; it stays with the dead letter.")]
-DEFAULT_DATA = Path(".huiyin")
 
 _PHASES: dict[Phase, str] = {"streams": "事件链 chains", "order": "总序 order", "messages": "消息 messages"}
 _LOOK = 0.3
 """Seconds between two looks at the log while following it or waiting for the relay."""
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 _console = Console(highlight=False, soft_wrap=True)
 _notices = Console(stderr=True, highlight=False)
@@ -69,13 +54,13 @@ def tail(
         where = (issue, event or None, f"{prefix(region)}%" if region else None)
     except UnknownRegion:
         raise StackError(f"{region} is no 12-digit code.") from None
-    _run(_tail(load(data), where, number, follow=follow, as_json=as_json))
+    run(_tail(load(data), where, number, follow=follow, as_json=as_json))
 
 
 @app.command()
 def verify(as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
     """Compare log and JetStream message by message; check hash chains. Exit code 1 if anything is wrong."""
-    report = _run(_verify(load(data)))
+    report = run(_verify(load(data)))
     if as_json:
         typer.echo(json.dumps({**asdict(report), "clean": report.clean}, ensure_ascii=False))
     else:
@@ -87,57 +72,8 @@ def verify(as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
 @app.command()
 def republish(data: Data = DEFAULT_DATA) -> None:
     """Fill JetStream again from the log; can be broken off and begun again. The relay does it, or this command where none runs."""
-    outcome = _run(_republish(load(data)))
+    outcome = run(_republish(load(data)))
     _console.print(f"完成 done: {outcome}")
-
-
-@dead.command("list")
-def dead_list(as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
-    """Dead letters that are not settled."""
-    letters = _run(_every_dead(load(data)))
-    if as_json:
-        typer.echo(json.dumps([_letter_as_json(service, letter) for service, letter in letters], ensure_ascii=False))
-        return
-    table = Table(
-        "编号 letter", "消费者 consumer", "事项 stream", "版本 version", "错误 error", "次数 tries", "时间 since", "决定 decision"
-    )
-    for service, letter in letters:
-        table.add_row(
-            f"{service}/{letter.id}",
-            letter.consumer,
-            letter.stream or "–",
-            str(letter.version or "–"),
-            letter.error[:120],
-            str(letter.attempts),
-            _local(letter.dead_at),
-            letter.decision or "–",
-        )
-    _console.print(table)
-
-
-@dead.command("replay")
-def dead_replay(letter: Letter, reason: Reason, data: Data = DEFAULT_DATA) -> None:
-    """Have the service handle it again; if it fails again it stays dead."""
-    _run(_decide(load(data), letter, "replay", reason))
-    _console.print(f"将重放 will be replayed: {letter}")
-
-
-@dead.command("discard")
-def dead_discard(letter: Letter, reason: Reason, data: Data = DEFAULT_DATA) -> None:
-    """Have the service step over it: its effect will be missing, later events of its stream go on."""
-    _run(_decide(load(data), letter, "discard", reason))
-    _console.print(f"将跳过 will be stepped over: {letter}")
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except (psycopg.OperationalError, OperationalError):
-        raise StackError("Postgres of this stack does not answer: `huiyin status` shows what runs.") from None
-    except (NatsError, JetStreamError) as error:
-        raise StackError(f"NATS of this stack does not answer as it should ({error}): `huiyin status` shows what runs.") from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
 
 
 @asynccontextmanager
@@ -180,7 +116,7 @@ def _print_event(row: tuple[Any, ...], *, as_json: bool) -> None:
         typer.echo(body)
         return
     data = orjson.dumps(orjson.loads(body)["data"]).decode()
-    _console.print(f"{_local(time)} {region or '–':<12} {stream} {version:>3} ", end="")
+    _console.print(f"{local_time(time)} {region or '–':<12} {stream} {version:>3} ", end="")
     _console.print(type_name.split(".")[2], style="bold", end=" ")
     _console.print(data if len(data) <= 200 else f"{data[:199]}…", style="dim", markup=False)
 
@@ -200,7 +136,7 @@ async def _verify(state: StackState) -> Report:
         await nats.close()
 
 
-async def _observer(state: StackState):
+async def _observer(state: StackState) -> NatsConnection:
     return await asyncio.wait_for(connect(state.nats_url("observer"), "huiyin events"), 10)
 
 
@@ -219,6 +155,7 @@ async def _republish(state: StackState) -> str:
     settings = RelaySettings(
         database_url=SecretStr(state.database_url("relay")), nats_url=SecretStr(state.nats_url("relay")), health_file=None
     )
+    await (await _observer(state)).close()  # fails in time when NATS is away
     async with _log(state) as log:
         (request,) = await _one(log, "INSERT INTO log.republications (requested_by) VALUES (%s) RETURNING id", getpass.getuser())
         stop = asyncio.Event()
@@ -239,45 +176,6 @@ async def _republish(state: StackState) -> str:
             await asyncio.wait({substitute})
 
 
-async def _every_dead(state: StackState) -> list[tuple[str, DeadLetter]]:
-    found: list[tuple[str, DeadLetter]] = []
-    for service in SERVICES:
-        found += [(service, letter) for letter in await _with_letters(state, service, DeadLetters.open)]
-    return found
-
-
-async def _decide(state: StackState, reference: str, decision: str, reason: str) -> None:
-    service, _, number = reference.partition("/")
-    if service not in SERVICES or not number.isdecimal():
-        raise StackError(f"{reference} is no dead letter: `huiyin events dead list` shows them as <service>/<number>.")
-
-    async def decide(letters: DeadLetters) -> None:
-        await getattr(letters, decision)(int(number), by=getpass.getuser(), reason=reason)
-
-    try:
-        await _with_letters(state, service, decide)
-    except UnknownDeadLetter:
-        raise StackError(f"{reference} is not there, or is settled already.") from None
-
-
-async def _with_letters(state: StackState, service: str, work: Any) -> Any:
-    database = Database(state.database_url(service), pool_size=1)
-    try:
-        return await work(DeadLetters(database))
-    finally:
-        await database.close()
-
-
-def _letter_as_json(service: str, letter: DeadLetter) -> dict[str, Any]:
-    return {
-        **asdict(letter),
-        "letter": f"{service}/{letter.id}",
-        "body": letter.body.decode(errors="backslashreplace"),
-        "dead_at": letter.dead_at.isoformat(),
-        "settled_at": None,
-    }
-
-
 async def _one(log: psycopg.AsyncConnection[Any], statement: str, *values: object) -> tuple[Any, ...]:
     row = await (await log.execute(statement.encode(), values or None)).fetchone()
     assert row is not None
@@ -286,7 +184,3 @@ async def _one(log: psycopg.AsyncConnection[Any], statement: str, *values: objec
 
 def _bars() -> Progress:
     return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=_notices)
-
-
-def _local(instant: datetime) -> str:
-    return instant.astimezone(_SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
