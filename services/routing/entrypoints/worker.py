@@ -12,6 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from services.routing.activities import IssueActivities
 from services.routing.bootstrap import App, Connections, bootstrap, connections
 from services.routing.entrypoints.subscriber import handlers
+from services.routing.handlers import IssueHandlers
 from services.routing.overseer import Overseer
 from services.routing.settings import Settings
 from services.routing.workflows import TASK_QUEUE, IssueWorkflow
@@ -25,7 +26,7 @@ HEALTH_EVERY = 1.0
 """Seconds between two notes of how the worker is."""
 
 
-def make_worker(temporal: Client, app: App) -> Worker:
+def make_worker(temporal: Client, issues: IssueHandlers) -> Worker:
     """The Temporal worker. Concurrency over 12 adds only latency (measured); more ticks at once would only wait for connections.
 
     The workflow module has no imports beyond Temporal's and no side effects, and replay tests watch it: the sandbox would only double its CPU.
@@ -34,7 +35,7 @@ def make_worker(temporal: Client, app: App) -> Worker:
         temporal,
         task_queue=TASK_QUEUE,
         workflows=[IssueWorkflow],
-        activities=[IssueActivities(app.issues).tick],
+        activities=[IssueActivities(issues).tick],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_local_activities=12,
         max_cached_workflows=2_000,
@@ -55,7 +56,7 @@ async def main() -> None:
 def _background(app: App, wires: Connections) -> dict[str, server.Background]:
     subscriber = Subscriber(durable="routing", nats=wires.nats, database=app.database, handlers=handlers(app.issues))
     timers = PullLoop("timers", wires.nats, wires.timers.handle)
-    worker = make_worker(wires.temporal, app)
+    worker = make_worker(wires.temporal, app.issues)
 
     async def work(stop: asyncio.Event) -> None:
         async with worker:
