@@ -127,7 +127,8 @@ async def test_each_failure_after_five_makes_the_account_wait_twice_as_long(
     assert waits == [1, 2, 4]
     clock.advance(timedelta(seconds=8))
     assert (await sign_in(client, CADRE, "huiyin-demo")).status_code == 200
-    assert (await sign_in(client, CADRE, "wrong")).status_code == 401, "a success forgets the failures"
+    again = [(await sign_in(client, CADRE, "wrong")).status_code for _ in range(5)]
+    assert again == [401] * 5, "a success forgets the failures"
     assert [entry[1] for entry in await audited(services)].count("sign_in_delayed") == 3
 
 
