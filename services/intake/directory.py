@@ -12,11 +12,10 @@ async def seed(database: Database, log: EventLog, regions: Regions) -> int:
 
     Those that the consumer brings later are upserts of the same rows, oldest first, and end in the same state.
     """
-    taken = 0
+    streams = ("directory", *(f"directory-{county.code[:6]}" for county in regions.counties))
     async with database.transaction() as session:
-        for stream in ("directory", *(f"directory-{county.code[:6]}" for county in regions.counties)):
-            for recorded in (await log.load(session, stream)).events:
-                assert isinstance(recorded.data, DirectoryChanged)
-                await repository.apply_directory(session, recorded.data)
-                taken += 1
-    return taken
+        recorded = [event for stream in streams for event in (await log.load(session, stream)).events]
+        for event in sorted(recorded, key=lambda event: event.id):  # an officer may have moved from one county's stream to another's
+            assert isinstance(event.data, DirectoryChanged)
+            await repository.apply_directory(session, event.data)
+    return len(recorded)

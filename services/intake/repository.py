@@ -142,10 +142,7 @@ async def erase(session: AsyncSession, issue: Issue, now: datetime) -> list[str]
 
 
 async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> None:
-    """Take over what changed of topics and officers."""
-    if change.removed:
-        await session.execute(delete(KnownTopic).where(("topic:" + _column(KnownTopic.code)).in_(change.removed)))
-        await session.execute(delete(KnownOfficer).where(("officer:" + _column(KnownOfficer.officer_id)).in_(change.removed)))
+    """Take over what changed of topics and officers: first what was added or replaced, then what was removed."""
     if change.topics:
         await session.execute(_UPSERT_TOPICS, {"codes": [topic.code for topic in change.topics]})
     if change.officers:
@@ -161,6 +158,9 @@ async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> No
             ),
             rows,
         )
+    if change.removed:
+        await session.execute(delete(KnownTopic).where(("topic:" + _column(KnownTopic.code)).in_(change.removed)))
+        await session.execute(delete(KnownOfficer).where(("officer:" + _column(KnownOfficer.officer_id)).in_(change.removed)))
 
 
 def _open(vault: Vault, row: VaultRow) -> bytes:
