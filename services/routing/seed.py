@@ -14,16 +14,13 @@ from services.routing.accounts import enrol, names
 from services.routing.directory import DirectoryHolder, publish
 from services.routing.domain.directory import DISPATCH_UNITS, VILLAGE_COMMITTEE, Directory, unit_id
 from services.routing.domain.directory_rows import LEVELS_OF_ROLE
-from services.routing.passwords import Passwords
+from services.routing.passwords import DEMO_PASSWORD, Passwords
 from shared.clock import Clock
 from shared.contracts.values import Officer, Topic, Unit
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog
 from shared.ids import new_id
 from shared.regions import Region, Regions
-
-DEMO_PASSWORD = "huiyin-demo"
-"""Public, and stored only on a stack that was started with `--demo`."""
 
 _ATTEMPTS = 5
 """Replicas that start together seed together: each try of one ends that of another, so as many tries as replicas are enough."""

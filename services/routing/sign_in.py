@@ -10,7 +10,7 @@ from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.routing.passwords import Passwords
+from services.routing.passwords import DEMO_PASSWORD, Passwords
 from services.routing.sign_in_failures import Source, account_source, address_source, count_failure, forget, waiting_until
 from services.routing.signing_keys import KeyRing
 from services.routing.tables import Account
@@ -58,15 +58,19 @@ class SignIn:
         passwords: bounds how many are checked at once.
         issuer: `iss` of the tokens.
         audience: `aud` of the tokens.
+        demo: whether the demo's public password is good; without the demo it is not, even where a demo left it in the database.
     """
 
-    def __init__(self, database: Database, clock: Clock, keys: KeyRing, passwords: Passwords, *, issuer: str, audience: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, keys: KeyRing, passwords: Passwords, *, issuer: str, audience: str, demo: bool
+    ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
         self._passwords = passwords
         self._issuer = issuer
         self._audience = audience
+        self._demo = demo
 
     async def __call__(self, username: str, password: str, address: str) -> Grant:
         """A token for the account, asked for from `address`.
@@ -85,7 +89,8 @@ class SignIn:
                 if until is not None:
                     raise _delayed(math.ceil((until - now).total_seconds()))
                 account = await session.get(Account, username)
-            right = await self._passwords.check(password, account.password_hash if account and account.active else None)
+            usable = account is not None and account.active and (self._demo or password != DEMO_PASSWORD)
+            right = await self._passwords.check(password, account.password_hash if account and usable else None)
             async with self._database.transaction() as session:
                 now = await self._clock.now(session)
                 if account is not None and right:
@@ -95,7 +100,7 @@ class SignIn:
         raise Problem("credentials_invalid", 401, headers={"WWW-Authenticate": "Bearer"})
 
     async def _grant(self, session: AsyncSession, account: Account, tries: Source, now: datetime) -> Grant:
-        pass
+        await forget(session, tries)
         await record(session, Entry(action="sign_in", status=200, who=account.username, role=account.role))
         principal = Principal(account.username, account.name, cast(Role, account.role), tuple(account.regions), tuple(account.units))
         token = sign(principal, self._keys.newest(), issuer=self._issuer, audience=self._audience, now=now)

@@ -53,7 +53,7 @@ def build_staff(settings: CommonSettings, database: Database, log: EventLog, reg
         accounts=Accounts(log, holder, regions, clock),
         passwords=passwords,
         keys=keys,
-        sign_in=SignIn(database, clock, keys, passwords, issuer=settings.issuer, audience=settings.audience),
+        sign_in=SignIn(database, clock, keys, passwords, issuer=settings.issuer, audience=settings.audience, demo=settings.demo),
     )
 
 

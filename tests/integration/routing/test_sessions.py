@@ -132,6 +132,13 @@ async def test_each_failure_after_five_makes_the_account_wait_twice_as_long(
     assert [entry[1] for entry in await audited(services)].count("sign_in_delayed") == 3
 
 
+async def test_the_public_password_of_a_demo_is_worth_nothing_once_the_demo_is_off(
+    stack_database: StackDatabase, services: Services, tmp_path: Path
+) -> None:
+    async with services_on(stack_database, tmp_path, demo=False) as without, client_of(without) as client:
+        assert (await sign_in(client, "admin", "huiyin-demo")).status_code == 401
+
+
 async def test_an_unknown_name_is_made_to_wait_as_well(client: httpx.AsyncClient) -> None:
     for _ in range(5):
         await sign_in(client, "nobody", "wrong")
