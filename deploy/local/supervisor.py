@@ -75,7 +75,7 @@ class Supervisor:
     async def _serve(self, work: "asyncio.Future[list[None]]", ready: Callable[[], None]) -> None:
         """Return when a stop was asked for; raise what a keeper raised."""
         stop = asyncio.create_task(self.stopping.wait())
-        all_ready = asyncio.gather(*(keeper.ready.wait() for keeper in self._keepers.values()))
+        all_ready = asyncio.create_task(self._all_ready())
         await asyncio.wait({all_ready, stop, work}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if all_ready.done() and not work.done():
             self._enter("running")
@@ -87,6 +87,10 @@ class Supervisor:
         if not stop.done():
             late = [f"{keeper.name} ({keeper.health.detail})" for keeper in self._keepers.values() if not keeper.ready.is_set()]
             raise StackError(f"Not ready within {PATIENCE:.0f} s: {', '.join(late)}; see {self.layout.logs}")
+
+    async def _all_ready(self) -> None:
+        for keeper in self._keepers.values():
+            await keeper.ready.wait()
 
     async def _stop_all(self) -> None:
         """Stop what nobody needs any more, until nothing is left."""
