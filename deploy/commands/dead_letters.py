@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, local_time, run
 from deploy.local.layout import SERVICES, StackError
@@ -22,7 +21,7 @@ T = TypeVar("T")
 Letter = Annotated[str, typer.Argument(help="<service>/<number>, as `dead list` shows it.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays with the dead letter.")]
 
-_console = Console(highlight=False)
+_console = Console(highlight=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -32,21 +31,13 @@ def dead_list(as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
     if as_json:
         typer.echo(json.dumps([_letter_as_json(service, letter) for service, letter in letters], ensure_ascii=False))
         return
-    table = Table(
-        "编号 letter", "消费者 consumer", "事项 stream", "版本 version", "错误 error", "次数 tries", "时间 since", "决定 decision"
-    )
     for service, letter in letters:
-        table.add_row(
-            f"{service}/{letter.id}",
-            letter.consumer,
-            letter.stream or "–",
-            str(letter.version or "–"),
-            letter.error[:120],
-            str(letter.attempts),
-            local_time(letter.dead_at),
-            letter.decision or "–",
-        )
-    _console.print(table)
+        place = f"{letter.stream or '–'} v{letter.version or '–'}"
+        decision = f" · {letter.decision}: {letter.reason}" if letter.decision else ""
+        _console.print(f"{service}/{letter.id} · {local_time(letter.dead_at)} · {place} · {letter.attempts}×{decision}", markup=False)
+        _console.print(f"    {letter.error}", style="red", markup=False)
+    if not letters:
+        _console.print("没有死信 none")
 
 
 @app.command("replay")

@@ -35,7 +35,7 @@ class OutboxBell:
                         self._rung.clear()
                         await connection.execute(f"NOTIFY {CHANNEL}".encode())
                         await asyncio.sleep(PAUSE)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 _log.warning("the relay cannot be woken, it polls meanwhile: %s", error)
                 await asyncio.sleep(1)
 

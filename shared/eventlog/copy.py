@@ -17,7 +17,8 @@ from shared.messaging.topology import DUPLICATE_WINDOW, STREAM
 
 BATCH = 500
 """Events of one atomic batch; JetStream allows 1,000."""
-_TIMEOUT = 10.0
+_TIMEOUT = 4.0
+"""Seconds; a request that was lost with a connection is asked again after a comparison, so a short wait does no harm."""
 _READ = 500
 _SHORTEST_WINDOW = 100_000_000
 """Nanoseconds; the least that JetStream takes as `duplicate_window`."""

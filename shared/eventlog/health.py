@@ -64,10 +64,11 @@ class Health:
 
     def waits_for(self, server: str, error: Exception) -> None:
         """A server is away."""
-        _log.warning("the relay waits for %s: %s", server, type(error).__name__)
         self._say(False, f"waits for {server}: {type(error).__name__}")
 
     def _say(self, healthy: bool, detail: str) -> None:
+        if detail != self._detail:
+            _log.log(logging.INFO if healthy else logging.WARNING, "relay: %s", detail)
         self._healthy, self._detail = healthy, detail
         self.alive()
 

@@ -23,7 +23,7 @@ from shared.eventlog.health import Health, RelaySettings, write_every_second
 from shared.eventlog.outbox import Outbox, Outgoing
 from shared.messaging.api import JetStreamError
 from shared.messaging.connection import NatsConnection, connect
-from shared.messaging.topology import STREAM, ensure_topology
+from shared.messaging.topology import STREAM, durables_missing, ensure_topology
 from shared.telemetry import setup, span
 
 POLL = 0.2
@@ -96,7 +96,11 @@ class Relay:
             await self._republish(request)
             return
         state = await self._copy.state()
-        if state.last != known.last_sequence or (known.whole and state.messages != known.last_position):
+        if (
+            await durables_missing(self._nats)
+            or state.last != known.last_sequence
+            or (known.whole and state.messages != known.last_position)
+        ):
             self._known = None
 
     async def _republish(self, request: int) -> None:
@@ -145,7 +149,7 @@ async def serve(settings: RelaySettings, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    libpq(settings.database_url.get_secret_value()), autocommit=True, application_name="relay"
+                    libpq(settings.database_url.get_secret_value()), autocommit=True, application_name="relay", connect_timeout=5
                 ) as connection:
                     outbox = Outbox(connection)
                     if await outbox.become_active():

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from nats import errors
-
 from shared.messaging.api import NOT_FOUND, JetStreamError, call
 from shared.messaging.connection import NatsConnection
 from shared.messaging.subjects import DEAD_ROOT, ROOT
@@ -17,9 +15,6 @@ _SECOND = 1_000_000_000
 DUPLICATE_WINDOW = 120 * _SECOND
 """Nanoseconds in which JetStream itself refuses an id again. The permanent guard is the consumer's watermark."""
 _ACK_WAIT = 30 * _SECOND
-
-Unavailable = (errors.NoRespondersError, errors.TimeoutError, JetStreamError)
-"""What a call raises while JetStream starts or is away."""
 
 
 def stream_config(name: str, root: str, *, replicas: int = 1) -> dict[str, Any]:
@@ -63,3 +58,9 @@ async def ensure_topology(nats: NatsConnection, *, replicas: int = 1) -> None:
                 await call(nats, f"STREAM.UPDATE.{name}", present | wanted)
     for durable in DURABLES:
         await call(nats, f"CONSUMER.DURABLE.CREATE.{STREAM}.{durable}", {"stream_name": STREAM, "config": durable_config(durable)})
+
+
+async def durables_missing(nats: NatsConnection) -> bool:
+    """Whether somebody removed one of the durables."""
+    present = (await call(nats, f"CONSUMER.NAMES.{STREAM}"))["consumers"]
+    return not set(DURABLES) <= set(present or ())

@@ -127,6 +127,12 @@ async def test_a_hash_that_is_not_the_body_s_is_refused(stack_database: StackDat
     assert refused.value.sqlstate == "ZH422"
 
 
+async def test_a_body_that_nats_would_not_take_is_refused(stack_database: StackDatabase) -> None:
+    async with acting_as(stack_database, "intake") as intake:
+        with pytest.raises(InvalidAppend):
+            await append(intake, "intake", new_id(), example(IssueRaised, title="灯" * 200_000))
+
+
 def _body(**facts: object) -> str:
     facts = {"source": "/huiyin/routing", "version": 2, "region": VILLAGE, "prev_hash": None, **facts}
     event = facts.pop("event", example(Accepted))

@@ -20,7 +20,7 @@ from shared.eventlog.outbox import Outbox
 from shared.ids import new_id
 from shared.messaging.api import call
 from shared.messaging.connection import NatsConnection
-from shared.messaging.topology import ensure_topology
+from shared.messaging.topology import durables_missing, ensure_topology
 from tests.integration.eventlog.harness import (
     RelayProcess,
     acting_as,
@@ -221,6 +221,16 @@ async def test_a_stream_that_vanishes_under_the_relay_is_filled_again(stack_data
         await _story(stack_database, issues=1, notes=0)
         await until(lambda: _holds(connection, 5))
         await _complete(stack_database, connection)
+
+
+async def test_a_durable_that_was_removed_is_made_again(stack_database: StackDatabase, nats: NatsAddress) -> None:
+    async def present() -> bool:
+        return not await durables_missing(connection)
+
+    async with connected(nats) as connection, relaying(stack_database, nats):
+        await until(present)
+        await call(connection, "CONSUMER.DELETE.HUIYIN.notify")
+        await until(present)
 
 
 async def test_republish_fills_an_emptied_or_damaged_stream(stack_database: StackDatabase, nats: NatsAddress) -> None:

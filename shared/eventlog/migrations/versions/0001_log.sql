@@ -99,6 +99,8 @@ BEGIN
             OR event.streamversion IS DISTINCT FROM head.version + 1
             OR event.prevhash IS DISTINCT FROM head.hash
             OR (head.version > 0 AND event.region IS DISTINCT FROM head.region)
+            -- one that NATS would not take would stop the relay for ever (its limit is 1 MB)
+            OR octet_length(body) > 512 * 1024
             -- the body ends in `,"hash":"<64 digits>"}`, and the hash is that of all that stands before it
             OR right(body, 75) IS DISTINCT FROM ',"hash":"' || event.hash || '"}'
             OR event.hash IS DISTINCT FROM encode(sha256(convert_to(left(body, -75) || '}', 'UTF8')), 'hex')
