@@ -93,11 +93,11 @@ async def on_directory_changed(session: AsyncSession, recorded: Recorded[Directo
     )
     for kind, table, values in rows:
         key = next(iter(table.primary_key))
-        if change.removed:
-            await session.execute(table.update().where((kind + key).in_(change.removed)).values(active=False))
         if values:
             statement = insert(table)
             statement = statement.on_conflict_do_update(
                 index_elements=[key], set_={column.name: statement.excluded[column.name] for column in table.c if column is not key}
             )
             await session.execute(statement, values)
+        if change.removed:
+            await session.execute(table.update().where((kind + key).in_(change.removed)).values(active=False))

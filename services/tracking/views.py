@@ -25,6 +25,7 @@ from services.tracking.domain.timeline import shown_to_reporter
 from services.tracking.domain.words import (
     CATEGORIES,
     DEADLINES,
+    IF_MISSED,
     LEVELS,
     OUTCOMES,
     PRIORITIES,
@@ -90,6 +91,7 @@ class Views:
                 if_missed=if_missed(clock.kind, entry.level, self.language),
             )
             for clock in entry.running
+            if clock.kind in IF_MISSED
         ]
         shown = ((moment, shown_to_reporter(moment.event, moment.facts)) for moment in moments)
         return PublicView(

@@ -1,6 +1,6 @@
 """The timeline: one row an event, and which of them the reporter sees."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -120,10 +120,24 @@ _SHOWN = {kind.__name__: fields for kind, fields in REPORTER_SEES.items()}
 
 
 def shown_to_reporter(event: str, facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The facts of an event that the reporter may see; None where it is for staff only. Officers go by post, not by account."""
+    """The facts of an event that the reporter may see; None where the event is for staff only."""
     fields = _SHOWN.get(event)
     if fields is None:
         return None
-    shown = {name: value for name, value in facts.items() if name in fields}
-    handler: dict[str, Any] | None = shown.get("handler")
-    return shown | {"handler": {"name": handler["name"], "unit": handler["unit"]}} if handler else shown
+    return {name: _PLAINER.get(name, _as_it_is)(value) for name, value in facts.items() if name in fields}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _by_post(handler: dict[str, Any] | None) -> dict[str, Any] | None:
+    return handler and {"name": handler["name"], "unit": handler["unit"]}
+
+
+def _dates(deadlines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"kind": deadline["kind"], "due_at": deadline["due_at"]} for deadline in deadlines]
+
+
+_PLAINER: Mapping[str, Callable[[Any], Any]] = {"handler": _by_post, "deadlines": _dates}
+"""What of these facts is the reporter's business: officers by post, not by account; dates, not the rules behind them."""

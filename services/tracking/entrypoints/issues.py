@@ -14,7 +14,6 @@ from services.tracking.repository import Filters, Place, Scope
 from services.tracking.views import Views, units_in
 from shared.contracts.values import Category, Priority
 from shared.ids import is_id
-from shared.problem_texts import register_texts
 from shared.problems import FieldError, invalid, language_of, not_found
 from shared.security.access import check, visible, visible_conduct
 from shared.security.dependencies import Staff
@@ -22,8 +21,6 @@ from shared.security.principal import Principal
 from shared.web.call import describe
 from shared.web.openapi import READ_PROBLEMS
 from shared.web.requests import etag
-
-register_texts({"cursor_invalid": ("分页标记无效", "This cursor is of no page of this list")})
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
 
@@ -102,7 +99,7 @@ async def issues(
     try:
         after = place_of(query.sort, query.cursor) if query.cursor else None
     except BadCursor:
-        raise invalid(FieldError("/cursor", "cursor_invalid", location="query")) from None
+        raise invalid(FieldError("/cursor", "value_invalid", location="query")) from None
     async with reading.database.transaction() as session:
         rows = await repository.page(session, scope, filters, newest=newest, after=after, limit=query.limit + 1)
         shown = rows[: query.limit]

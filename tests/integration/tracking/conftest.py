@@ -4,17 +4,25 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
+from services.tracking.bootstrap import reading
+from services.tracking.entrypoints.api import ROUTERS
 from services.tracking.projections import Projector, on_directory_changed
+from services.tracking.settings import Settings
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DirectoryChanged
 from shared.database import Database
 from shared.eventlog import EventLog, Head
 from shared.ids import new_id
+from shared.security.principal import Principal
+from shared.web.app import create_app
 from tests.support.events import MONDAY, VILLAGE
+from tests.support.platform import bearer, client, settings_values, verifier
 from tests.support.servers import StackDatabase
 
 OWNERS = ("intake", "routing", "notify")
@@ -94,3 +102,29 @@ async def world(stack_database: StackDatabase) -> AsyncIterator[World]:
     world = World(stack_database)
     yield world
     await world.close()
+
+
+class Api:
+    """tracking's HTTP over the projections of a test, called as whoever the test wants."""
+
+    def __init__(self, world: World, app: FastAPI) -> None:
+        self.world = world
+        self.app = app
+
+    async def get(
+        self, path: str, who: Principal | None = None, *, address: str = "203.0.113.9", headers: dict[str, str] | None = None, **query: Any
+    ) -> httpx.Response:
+        """GET below `/api/tracking/v1`."""
+        async with client(self.app, address=address) as caller:
+            sent = (bearer(who) if who else {}) | (headers or {})
+            return await caller.get(f"/api/tracking/v1{path}", params=query, headers=sent)
+
+
+@pytest.fixture
+async def api(world: World, stack_database: StackDatabase) -> Api:
+    settings = Settings(**settings_values(database_url=stack_database.url("tracking"), token_guesses_burst=20, token_guesses_per_minute=1))
+    services = reading(settings, world.tracking)
+    return Api(
+        world,
+        create_app("tracking", settings=settings, database=world.tracking, services=services, routers=ROUTERS, verifier=verifier()),
+    )
