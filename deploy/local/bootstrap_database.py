@@ -5,7 +5,7 @@ may do there (read, and `log.append`). `python -m deploy.local.bootstrap_databas
 """
 
 import os
-from importlib.util import find_spec
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -13,6 +13,7 @@ from psycopg import sql
 
 from deploy.local import postgres
 from deploy.local.layout import SERVICES, Layout
+from deploy.local.processes import ROOT
 
 DATABASE = "huiyin"
 
@@ -25,11 +26,17 @@ SCHEMAS = {"log": "log_owner", **{service: service for service in SERVICES}}
 TRANSACTION_TIMEOUT = "15s"
 """A transaction that waits for a person or a network is a mistake: head rows of the log are locked until it ends."""
 
-_ROOT = Path(__file__).parents[2]
-
 
 def bootstrap(layout: Layout, *, database: str = DATABASE) -> None:
-    """Make or bring up to date roles, database, schemas and tables. Raises psycopg or Alembic errors; nothing is lost by a second try."""
+    """Make or bring up to date roles, database, schemas and tables. Raises psycopg or Alembic errors; nothing is lost by a second try.
+
+    The database remembers what it was made from, so a start that changes nothing costs one query.
+    """
+    wanted = _fingerprint(layout)
+    if _made_from(layout, database) == wanted:
+        return
+    from shared.migrations import migrate  # Alembic takes a second to load
+
     with psycopg.connect(postgres.superuser_url(layout), autocommit=True) as server:
         for role in ROLES:
             _ensure_role(server, role, layout.secrets.get(f"postgres-{role}"), SCHEMAS)
@@ -38,7 +45,28 @@ def bootstrap(layout: Layout, *, database: str = DATABASE) -> None:
     with psycopg.connect(postgres.superuser_url(layout, database)) as connection:
         _ensure_schemas(connection, database)
     for schema, owner in SCHEMAS.items():
-        _migrate(layout.database_url(owner, database=database), schema)
+        migrate(layout.database_url(owner, database=database), _migrations(schema), schema)
+    with psycopg.connect(postgres.superuser_url(layout), autocommit=True) as server:
+        server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(database), sql.Literal(wanted)))
+
+
+def _fingerprint(layout: Layout) -> str:
+    """A digest of all that the database is made from: this module, the migrations, the passwords."""
+    digest = sha256(Path(__file__).read_bytes())
+    for schema in SCHEMAS:
+        for path in sorted(_migrations(schema).rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                digest.update(path.read_bytes())
+    for role in ROLES:
+        digest.update(layout.secrets.get(f"postgres-{role}").encode())
+    return digest.hexdigest()
+
+
+def _made_from(layout: Layout, database: str) -> str | None:
+    with psycopg.connect(postgres.superuser_url(layout)) as server:
+        query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+        found = server.execute(query, [database]).fetchone()
+    return str(found[0]) if found and found[0] else None
 
 
 def _ensure_role(server: "psycopg.Connection[tuple[object, ...]]", role: str, secret: str, schemas: dict[str, str]) -> None:
@@ -64,13 +92,8 @@ def _ensure_schemas(connection: "psycopg.Connection[tuple[object, ...]]", databa
     connection.execute("GRANT USAGE ON SCHEMA extensions TO PUBLIC")
 
 
-def _migrate(url: str, schema: str) -> None:
-    location = _ROOT / ("shared/eventlog/migrations" if schema == "log" else f"services/{schema}/migrations")
-    if not (location / "env.py").exists() or find_spec("shared.migrations") is None:
-        return
-    from shared.migrations import migrate
-
-    migrate(url, location, schema)
+def _migrations(schema: str) -> Path:
+    return ROOT / ("shared/eventlog/migrations" if schema == "log" else f"services/{schema}/migrations")
 
 
 if __name__ == "__main__":
