@@ -37,6 +37,7 @@ async def main() -> None:
     settings = Settings()  # pyright: ignore[reportCallIssue]
     telemetry.setup("intake", trace_sql=settings.trace_sql)
     async with bootstrap(settings) as app:
+        await app.erasure.erase_again(who="system")
         nats = await connect(settings.nats_url.get_secret_value(), "intake")
         try:
             subscriber = Subscriber(durable="intake", nats=nats, database=app.database, handlers=HANDLERS)

@@ -5,6 +5,7 @@ it opens.
 """
 
 import asyncio
+import logging
 import os
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ from shared.contracts.intake import ReporterErased
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog
 from shared.ids import is_id, new_id
+
+log = logging.getLogger(__name__)
 
 JOURNAL = "erasures.jsonl"
 ATTEMPTS = 8
@@ -56,16 +59,23 @@ class Journal:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(orjson.dumps({"issue_id": issue_id, "reason": reason, "at": at}) + b"\n")
+            # The line end in front closes a line that a crash cut short.
+            file.write(b"\n" + orjson.dumps({"issue_id": issue_id, "reason": reason, "at": at}) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def entries(self) -> tuple[tuple[str, str], ...]:
-        """Issue and reason of every line, each issue once, oldest first."""
-        if not self._path.exists():
-            return ()
-        lines = (orjson.loads(line) for line in self._path.read_bytes().splitlines())
-        return tuple({line["issue_id"]: (line["issue_id"], line["reason"]) for line in lines}.values())
+    def reasons(self) -> dict[str, str]:
+        """Why each issue's reporter was erased, by issue id. Half a line, which a crash left, is passed over: that erasure never began."""
+        found: dict[str, str] = {}
+        for number, line in enumerate(self._path.read_bytes().splitlines() if self._path.exists() else (), start=1):
+            try:
+                entry = orjson.loads(line or b"{}")
+            except orjson.JSONDecodeError:
+                log.warning("line %d of the erasure journal cannot be read", number)
+                continue
+            if entry:
+                found[entry["issue_id"]] = entry["reason"]
+        return found
 
 
 @dataclass(frozen=True)
@@ -104,14 +114,11 @@ class Erasure:
         return Erased(found.issue_id, found.number, len(files), again)
 
     async def erase_again(self, *, who: str) -> tuple[Erased, ...]:
-        """Erase everything that the journal names, after a backup was restored. Issues younger than the backup are passed over."""
-        erased: list[Erased] = []
-        for issue_id, reason in self.journal.entries():
-            try:
-                erased.append(await self.erase(issue_id, reason, who=who))
-            except NoSuchIssue:
-                continue
-        return tuple(erased)
+        """Erase what the journal names and the database still has, because a backup was restored. Called before the service opens."""
+        reasons = await asyncio.to_thread(self.journal.reasons)
+        async with self.database.transaction() as session:
+            back = await repository.not_erased(session, list(reasons))
+        return tuple([await self.erase(issue_id, reasons[issue_id], who=who) for issue_id in back])
 
     async def _erase(self, issue: Issue, reason: str, who: str) -> tuple[list[str], bool]:
         async with self.database.transaction() as session:

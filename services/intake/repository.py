@@ -141,6 +141,12 @@ async def erase(session: AsyncSession, issue: Issue, now: datetime) -> list[str]
     return files
 
 
+async def not_erased(session: AsyncSession, issue_ids: Sequence[str]) -> list[str]:
+    """Those of `issue_ids` that exist and whose reporter's data are still there."""
+    there = select(_column(Issue.issue_id)).where(_column(Issue.issue_id).in_(issue_ids), _column(Issue.erased_at).is_(None))
+    return list((await session.execute(there)).scalars())
+
+
 async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> None:
     """Take over what changed of topics and officers: first what was added or replaced, then what was removed."""
     if change.topics:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from services.intake.attachment_files import AttachmentFiles
-from services.intake.keys import KeyFile
+from services.intake.keys import KeyFile, Keys
 from services.intake.tables import VaultRow
 from services.intake.vault import Place, Sealed, Vault
 from shared.database import Database
@@ -23,6 +23,14 @@ Progress = Callable[[int, int], None]
 """Told how many of how many are done."""
 
 
+class NotOurs(RuntimeError):
+    """The keys come from a key manager, which alone can change them."""
+
+
+class StillInUse(RuntimeError):
+    """Rows are left that an older key seals."""
+
+
 @dataclass(frozen=True)
 class Rotation:
     """Rotates keys, given what it needs for it."""
@@ -30,7 +38,7 @@ class Rotation:
     database: Database
     vault: Vault
     files: AttachmentFiles
-    keys: KeyFile
+    keys: Keys
 
     async def left(self) -> int:
         """How many rows another key than the current one still seals."""
@@ -38,9 +46,9 @@ class Rotation:
             return (await session.execute(select(func.count()).select_from(VaultRow).where(self._old()))).scalar_one()
 
     def begin(self) -> str:
-        """Put a new key into the file; a running service seals with it from its next row on. Returns its id."""
+        """Put a new key into the file; a running service seals with it from its next row on. Returns its id. Raises `NotOurs`."""
         ring = self.keys.ring().rotated()
-        self.keys.save(ring)
+        self._file.save(ring)
         return ring.current
 
     async def run(self, progress: Progress) -> tuple[int, int]:
@@ -62,12 +70,13 @@ class Rotation:
         """Remove every key but the current one, once nothing is left that they seal. Backups sealed with them cannot be opened any more.
 
         Raises:
-            RuntimeError: something is still sealed with an old key.
+            StillInUse: something is still sealed with an old key.
+            NotOurs: the keys are kept elsewhere.
         """
         if await self.left():
-            raise RuntimeError("rows are left that an older key seals")
+            raise StillInUse
         ring = self.keys.ring()
-        self.keys.save(ring.pruned())
+        self._file.save(ring.pruned())
         return tuple(sorted(set(ring.keys) - {ring.current}))
 
     async def _reseal_rows(self) -> int:
@@ -80,6 +89,12 @@ class Rotation:
                 sealed = self.vault.seal(place, self.vault.open(place, Sealed(row.key_id, row.box)))
                 row.key_id, row.box = sealed.key_id, sealed.box
         return len(rows)
+
+    @property
+    def _file(self) -> KeyFile:
+        if not isinstance(self.keys, KeyFile):
+            raise NotOurs
+        return self.keys
 
     def _old(self) -> Any:
         return text("key_id <> :current").bindparams(current=self.vault.current_key)

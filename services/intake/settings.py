@@ -1,6 +1,8 @@
 """Intake's variables: those of every service, and its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
 
@@ -20,6 +22,13 @@ class Settings(CommonSettings):
     lookup_rate_per_minute: float = Field(default=6, gt=0)
     lookup_burst: int = Field(default=10, gt=0)
     """Look-ups by one address, and of one number from anywhere: 10,000 endings of a phone number then take more than a day."""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Settings":
+        """From the variables that a running intake was given, for commands that work beside it."""
+        prefix = str(cls.model_config.get("env_prefix", ""))
+        values: dict[str, Any] = {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
+        return cls(**values)
 
     @property
     def checkpoints_dir(self) -> Path:

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from services.intake.erasure import NoSuchIssue
-from services.intake.keys import KeyFile
-from services.intake.rotation import Rotation
+from services.intake.keys import FixedKeys, KeyFile, KeyRing
+from services.intake.rotation import NotOurs, Rotation, StillInUse
 from shared.contracts import routing
 from shared.contracts.envelope import hash_of
 from shared.contracts.intake import ReporterErased
@@ -99,19 +99,25 @@ async def test_a_restored_backup_erases_again(intake: Intake, tmp_path: Path):
     kept = {table: intake.rows(f"SELECT * FROM intake.{table}") for table in ("vault", "issues")}
     await intake.app.erasure.erase(issue["issue_id"], "reporter_asked", who="x")
     journal = tmp_path / "checkpoints" / "erasures.jsonl"
-    (line,) = journal.read_bytes().splitlines()
+    (line,) = journal.read_bytes().split()
     assert set(orjson.loads(line)) == {"issue_id", "reason", "at"}
     intake.rows("DELETE FROM intake.issues RETURNING 1")
     for table, rows in reversed(kept.items()):
         for row in rows:
             intake.rows(f"INSERT INTO intake.{table} VALUES ({', '.join(['%s'] * len(row))}) RETURNING 1", *row)
     assert intake.rows("SELECT count(*) FROM intake.vault")[0][0] > 0
+    with journal.open("ab") as file:
+        file.write(b'{"issue_id": "half a l')
     (again,) = await intake.app.erasure.erase_again(who="x")
     assert again.issue_id == issue["issue_id"]
     assert intake.rows("SELECT count(*) FROM intake.vault") == [(0,)]
+    assert await intake.app.erasure.erase_again(who="x") == ()
 
 
 async def test_rotation_seals_everything_again_and_can_be_resumed(intake: Intake, tmp_path: Path):
+    elsewhere = Rotation(intake.app.database, intake.app.vault, intake.app.files, FixedKeys(KeyRing.new()))
+    with pytest.raises(NotOurs):
+        elsewhere.begin()
     issue = await canary(intake)
     for _ in range(3):
         await intake.raised()
@@ -120,7 +126,7 @@ async def test_rotation_seals_everything_again_and_can_be_resumed(intake: Intake
     assert rotation.begin() == "k2"
     started = await intake.raised()
     assert {key for (key,) in intake.rows("SELECT key_id FROM intake.vault WHERE issue_id = %s", started["issue_id"])} == {"k2"}
-    with pytest.raises(RuntimeError):
+    with pytest.raises(StillInUse):
         await rotation.forget_old_keys()
     seen: list[tuple[int, int]] = []
     rows, sealed_files = await rotation.run(lambda done, total: seen.append((done, total)))
