@@ -30,7 +30,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Play again although a run is finished.")] = False,
 ) -> None:
-    """Play the demo: 42 matters from raising to closing, each as its script says. A killed run continues; a finished one prints its table."""
+    """Play 42 matters from raising to closing, each as its script says. A killed run continues; a finished one prints its table."""
     try:
         state = load(data)
         whole = asyncio.run(_played(state.gateway, state.data, quiet=as_json, new=new))

@@ -63,7 +63,7 @@ class Matter:
         """How often the script lifts it to each level."""
         start = "township" if self.conduct else LADDER[0]
         top = self.level_final if self.level_final != "on_the_spot" else start
-        return {level: int(LADDER.index(start) < rung <= LADDER.index(top)) for rung, level in enumerate(LADDER)}  # pyright: ignore[reportArgumentType]
+        return {level: int(LADDER.index(start) < rung <= LADDER.index(top)) for rung, level in enumerate(LADDER)}
 
 
 def matters() -> list[Matter]:

@@ -1,7 +1,7 @@
 """Plays one matter: looks where it stands, does what its script says for that, and looks again.
 
-What is to be done follows from how the issue stands alone, and every request carries a key made from the run and the matter. So a demo that was killed
-goes on where it was, and nothing is done twice.
+What is to be done follows from how the issue stands alone, and every request carries a key made from the run and the matter. So a demo
+that was killed goes on where it was, and nothing is done twice.
 """
 
 import asyncio
@@ -210,12 +210,14 @@ class Player:
         token = self.tracking_url.rstrip("/").rpartition("/")[2]
         comment = "问题还在,请再办。" if rating == "dissatisfied" else "谢谢。"
         path = f"/api/intake/v1/public/{token}/rating"
-        answer = await self.api.post(path, {"rating": rating, "comment": comment}, by=None, key=self._key("rate", rating, view.times("Resolved")))
+        answer = await self.api.post(
+            path, {"rating": rating, "comment": comment}, by=None, key=self._key("rate", rating, view.times("Resolved"))
+        )
         if answer.status_code >= 300 and answer.status_code != 409:
             raise DemoFailed(f"matter {self.matter.no} was not rated: {answer.status_code} {answer.text}")
 
     async def _command(self, view: View, command: str, body: Mapping[str, Any], *, by: str, about: str = "") -> None:
-        """Give a command once for how the issue stands. A refusal (lifted meanwhile, another version) says that it stands otherwise by now."""
+        """Give a command once for how the issue stands. A refusal says that it stands otherwise by now."""
         path = f"/api/routing/v1/issues/{self.issue_id}/{command}"
         answer = await self.api.post(path, body, by=by, key=self._key(command, view.version, about, body))
         if answer.status_code >= 300 and answer.status_code not in (403, 409, 412):

@@ -29,7 +29,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def _rules_of(matter: Matter) -> Iterator[dict[str, Any]]:
-    every = {clock: HOLDS for clock in _CLOCKS}
+    every = dict.fromkeys(_CLOCKS, HOLDS)
     if matter.rating == "none":
         every["rating"] = LAPSES
     yield {"rule": matter.label, "match": {"label": matter.label}, "set": every}

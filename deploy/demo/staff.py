@@ -57,7 +57,7 @@ class Api:
                 if key is not None:
                     headers["Idempotency-Key"] = key
                 if by is not None:
-                    headers["Authorization"] = f"Bearer {await self._token(by)}"
+                    headers["Authorization"] = f"Bearer {await self.token(by)}"
                 answer = await self.client.request(method, path, headers=headers, json=json, content=content)
                 if not _passes(answer):
                     return answer
@@ -68,7 +68,8 @@ class Api:
                 raise DemoFailed(f"{method} {path}: no answer for {PATIENCE:.0f} s")
             await asyncio.sleep(wait)
 
-    async def _token(self, account: str) -> str:
+    async def token(self, account: str) -> str:
+        """A bearer token of the account, signed in when there is none that lasts."""
         async with self._signing_in.setdefault(account, asyncio.Lock()):
             token, until = self._tokens.get(account, ("", 0.0))
             if time.monotonic() > until:

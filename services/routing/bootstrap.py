@@ -11,7 +11,7 @@ from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
 from services.routing.context import ContextSource
 from services.routing.handlers import IssueHandlers
 from services.routing.overseer import Overseer
-from services.routing.rules import RulesHolder, seed_rules
+from services.routing.rules import RulesHolder, read_rules, seed_rules
 from services.routing.settings import Settings
 from services.routing.staff import Staff, build_staff, seed_staff
 from services.routing.timers import Timers
@@ -49,7 +49,7 @@ class App:
     async def seed(self) -> None:
         """Give a new deployment its directory, policy and calendar. Safe at every start."""
         await seed_staff(self.settings, self.staff, self.log, self.regions, self.clock)
-        extra = self.settings.demo_folder / "policy.json" if self.settings.demo else None
+        extra = read_rules(self.settings.demo_folder / "policy.json") if self.settings.demo else ()
         for attempt in range(SEED_ATTEMPTS):
             try:
                 async with self.database.transaction() as session:

@@ -10,7 +10,7 @@ from services.routing.rules import RulesHolder
 from shared.clock import Clock
 
 LOOK_AGAIN_AFTER = 0.5
-"""Seconds for which rules and directory are taken as unchanged: two queries less for most decisions. Deadlines name the version that set them."""
+"""Seconds for which rules and directory are taken as unchanged: two queries less for most decisions."""
 
 
 class ContextSource:

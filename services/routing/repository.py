@@ -53,7 +53,7 @@ def row_of(issue: Issue) -> dict[str, object]:
 
 
 def _awaits(issue: Issue) -> tuple[str | None, str | None]:
-    """Who has to decide: the dispatcher of the level above, at the top the supervisor (domain.md, U); after the third resolution the supervisor."""
+    """Who has to decide: the dispatcher of the level above, at the top and after the third resolution the supervisor (domain.md, U)."""
     if issue.dissatisfied_again and issue.state == "visit_due":
         return "supervisor", at_level(issue.village, "county")
     if issue.state != "in_arbitration" and issue.extension is None:
@@ -64,7 +64,7 @@ def _awaits(issue: Issue) -> tuple[str | None, str | None]:
 
 
 async def worklist(session: AsyncSession, actor: Actor, *, after: tuple[datetime | None, str] | None, limit: int) -> Sequence[IssueRow]:
-    """The open issues that wait for `actor`: theirs or their unit's, return visits they owe, tasks of their units, decisions they have to take.
+    """The open issues that wait for `actor`: theirs or their unit's, visits they owe, tasks of their units, decisions they have to take.
 
     Soonest deadline first, those without one last. `after` is the place of the last row of the page before.
     """
@@ -85,20 +85,20 @@ async def worklist(session: AsyncSession, actor: Actor, *, after: tuple[datetime
 
 async def unenforced(session: AsyncSession, now: datetime, grace: timedelta, *, limit: int = 1000) -> Sequence[str]:
     """Issues for which something should have happened by itself more than `grace` ago, longest first."""
-    query = select(IssueRow.issue_id).where(col(IssueRow.next_at) < now - grace).order_by(col(IssueRow.next_at)).limit(limit)
+    query = select(col(IssueRow.issue_id)).where(col(IssueRow.next_at) < now - grace).order_by(col(IssueRow.next_at)).limit(limit)
     return (await session.execute(query)).scalars().all()
 
 
 async def waiting(session: AsyncSession) -> Sequence[str]:
     """The issues for which something will happen by itself, soonest first."""
-    query = select(IssueRow.issue_id).where(col(IssueRow.next_at).is_not(None)).order_by(col(IssueRow.next_at))
+    query = select(col(IssueRow.issue_id)).where(col(IssueRow.next_at).is_not(None)).order_by(col(IssueRow.next_at))
     return (await session.execute(query)).scalars().all()
 
 
 async def open_counts(session: AsyncSession) -> Sequence[tuple[str, str, int]]:
     """How many issues are open, by level and state."""
     query = (
-        select(func.coalesce(col(IssueRow.level), ""), IssueRow.state, func.count())
+        select(func.coalesce(col(IssueRow.level), ""), col(IssueRow.state), func.count())
         .where(col(IssueRow.state) != "closed")
         .group_by(col(IssueRow.level), col(IssueRow.state))
     )
@@ -108,7 +108,7 @@ async def open_counts(session: AsyncSession) -> Sequence[tuple[str, str, int]]:
 async def find(session: AsyncSession, named: Sequence[str]) -> dict[str, str]:
     """The issue id behind each number or id that a person typed; what is unknown is left out."""
     given = cast(list(named), ARRAY(Text))
-    query = select(IssueRow.issue_id, IssueRow.number).where(
+    query = select(col(IssueRow.issue_id), col(IssueRow.number)).where(
         or_(col(IssueRow.number) == any_(given), col(IssueRow.issue_id) == any_(given))
     )
     found = (await session.execute(query)).all()

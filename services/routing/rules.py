@@ -64,8 +64,8 @@ def _last(kind: type[E], events: Iterable[Recorded[Event]]) -> E | None:
     return found[-1] if found else None
 
 
-async def seed_rules(session: AsyncSession, log: EventLog, *, now: datetime, extra_rules: Path | None = None) -> None:
-    """Publish the default policy and calendar where the log has none; with `extra_rules` (JSON) also a policy that has those rules.
+async def seed_rules(session: AsyncSession, log: EventLog, *, now: datetime, extra_rules: tuple[PolicyRule, ...] = ()) -> None:
+    """Publish the default policy and calendar where the log has none; with `extra_rules` also a policy that has those.
 
     Safe to repeat: what stands in the log is never replaced, extra rules are published once for each content.
     """
@@ -78,12 +78,15 @@ async def seed_rules(session: AsyncSession, log: EventLog, *, now: datetime, ext
     if current is None:
         current = _policy(1, now, DEFAULT_RULES, "default of domain.md")
         published.append(current)
-    if extra_rules is not None:
-        extra = tuple(PolicyRule.model_validate(item) for item in json.loads(extra_rules.read_text(encoding="utf-8")))
-        if not set(_names(extra)) <= set(_names(current.rules)):
-            published.append(_policy(current.version + 1, now, (*current.rules, *extra), f"with the rules of {extra_rules.name}"))
+    if not set(_names(extra_rules)) <= set(_names(current.rules)):
+        published.append(_policy(current.version + 1, now, (*current.rules, *extra_rules), "with the demo's rules"))
     if published:
         await _append(session, log, POLICY, published, policy.head, now)
+
+
+def read_rules(path: Path) -> tuple[PolicyRule, ...]:
+    """Rules from a JSON file."""
+    return tuple(PolicyRule.model_validate(item) for item in json.loads(path.read_text(encoding="utf-8")))
 
 
 def _names(rules: Iterable[PolicyRule]) -> list[str]:
@@ -101,8 +104,8 @@ async def _append(session: AsyncSession, log: EventLog, stream: str, events: lis
 def statutory_calendar(year: int) -> CalendarChanged:
     """China's working days from `FIRST_YEAR` to the year after `year`, with the make-up workdays as far as they are announced.
 
-    Source: the State Council's yearly notices, as the package `holidays` has them. A year without make-up workdays is not announced yet, and is
-    left out of `confirmed_years`.
+    Source: the State Council's yearly notices, as the package `holidays` has them. A year without make-up workdays is not announced yet,
+    and is left out of `confirmed_years`.
     """
     years = range(FIRST_YEAR, year + 2)
     china = holidays.country_holidays("CN", years=list(years))

@@ -46,7 +46,8 @@ class SignInFailures(RoutingTable, table=True):
 class IssueRow(RoutingTable, table=True):
     """The present state of an issue, written in the same transaction as its events: for worklists, previews and the overdue gauge.
 
-    `due_at` is the soonest running deadline, `next_at` when something happens by itself (a deadline or a warning); both are null when nothing runs.
+    `due_at` is the soonest running deadline, `next_at` when something happens by itself (a deadline or a warning); both are null when
+    nothing runs.
     `task_units` are the units with open tasks. `awaits_role` and `awaits_region` name who has to decide (an arbitration, an extension).
     """
 

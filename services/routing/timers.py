@@ -1,6 +1,6 @@
 """From the log to Temporal: a workflow for each issue that has something to wait for, woken when its next instant comes forward.
 
-No watermark is kept: a message is acknowledged when Temporal has answered, so a crash cannot lose a timer, and a repeated signal does no harm.
+No watermark is kept: a message is acknowledged when Temporal has answered, so a crash loses no timer, and a repeated signal does no harm.
 """
 
 import asyncio

@@ -1,14 +1,15 @@
-"""The workflow that enforces an issue's deadlines: it sleeps until the next instant that the log names, lets the log be settled, and sleeps again.
+"""The workflow that enforces an issue's deadlines: it sleeps until the next instant that the log names, has the log settled, sleeps again.
 
-It holds no truth. What happens at an instant is `domain.lapses`; a workflow can be started at any time from any state, and losing it loses nothing
-(`huiyin routing reseat`). Architecture, decision 5.
+It holds no truth. What happens at an instant is `domain.lapses`; a workflow can be started at any time from any state, and losing it
+loses nothing (`huiyin routing reseat`). Architecture, decision 5.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
 
 TASK_QUEUE = "routing-issues"
 
@@ -94,9 +95,12 @@ class IssueWorkflow:
 
     def _show(self, seen: Seen) -> None:
         """For Temporal's own pages: filter and read, as of this look."""
-        updates = [STATUS.value_set(seen.state), COUNTY.value_set(seen.county)]
-        updates.append(LEVEL.value_set(seen.level or "none"))
-        updates.append(DUE.value_set(seen.due_at) if seen.due_at else DUE.value_unset())
+        updates: list[SearchAttributeUpdate[Any]] = [
+            STATUS.value_set(seen.state),
+            COUNTY.value_set(seen.county),
+            LEVEL.value_set(seen.level or "none"),
+            DUE.value_set(seen.due_at) if seen.due_at else DUE.value_unset(),
+        ]
         workflow.upsert_search_attributes(updates)
         then = f"{seen.happens} due {seen.due_at:%Y-%m-%d %H:%M:%S} UTC" if seen.due_at else "nothing left to wait for"
         workflow.set_current_details(f"{seen.state}, level {seen.level or 'none'}: {then}")

@@ -102,8 +102,8 @@ class Life:
     def raised(self, **changes: Any) -> "Life":
         """Raised by a citizen on the web, and assigned at once."""
         self.record(
-            intake.IssueRaised(
-                **{
+            intake.IssueRaised.model_validate(
+                {
                     "number": "330182-20260302-0001",
                     "channel": "web",
                     "category": "hardship",
@@ -221,7 +221,6 @@ def example(name: str, life: Life, **fields: Any) -> Command:
     """A valid command of that name for the issue as it stands; `fields` replace its own."""
     later = life.now + timedelta(days=30)
     issue = life.issue
-    level = issue.level or "village"
     unit = issue.handler.unit if issue.handler else "village_committee"
     handle = issue.running_of("handle")
     extended = (handle.due_at if handle else life.now) + timedelta(days=7)

@@ -88,7 +88,7 @@ class RequestEscalation:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """ "Not ours"."""
+    """Say that it is not this unit's."""
 
     reason: str
 

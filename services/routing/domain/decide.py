@@ -1,4 +1,7 @@
-"""`decide`: what follows from a command of staff. First what is due by itself (`settle`), then the command, in the order of contract.md's checks."""
+"""`decide`: what follows from a command of staff. First what is due by itself (`settle`), then the command.
+
+The checks come in contract.md's order.
+"""
 
 from services.routing.domain.authority import may
 from services.routing.domain.commands import NAMES, Actor, Command, Context, Decision, Refusal, Supervise
@@ -14,8 +17,8 @@ NOT_YET_KNOWN = Refusal("issue_not_yet_known", 404)
 def decide(issue: Issue, command: Command, actor: Actor, context: Context, *, expected_version: int | None = None) -> Decision:
     """The events that follow, and the refusal if there is one.
 
-    Events are to be appended even with a refusal: a deadline that has passed takes effect first, by whoever comes first. Checks: 404 not yet routed,
-    403 who, 422 the fields, 412 the version that the caller saw, 409 deadline lapsed or state.
+    Events are to be appended even with a refusal: a deadline that has passed takes effect first, by whoever comes first.
+    Checks: 404 not yet routed, 403 who, 422 the fields, 412 the version that the caller saw, 409 deadline lapsed or state.
     """
     due, present = settle(issue, context)
     if present.state is None:

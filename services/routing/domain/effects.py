@@ -39,7 +39,8 @@ def _report_progress(issue: Issue, command: ask.ReportProgress, actor: Actor, co
 
 
 def _resolve(issue: Issue, command: ask.Resolve, actor: Actor, context: Context) -> Events:
-    assert issue.handler is not None and issue.level is not None
+    assert issue.handler is not None
+    assert issue.level is not None
     accepted: Events = (Accepted(by=actor.subject),) if issue.state == "assigned" else ()
     promise = () if command.promised_by is None else (by_date(issue, context, "promise", command.promised_by),)
     resolution = issue.resolution + 1
@@ -97,7 +98,8 @@ def _invite(issue: Issue, command: ask.Invite, actor: Actor, context: Context) -
     for identity, invitation in zip(command.ids, command.tasks, strict=True):
         unit = context.directory.find_unit(invitation.unit, issue.village, issue.level or "township")
         handler = context.directory.handler_of(unit) if unit is not None else None
-        assert unit is not None and handler is not None, "validate checked the unit"
+        assert unit is not None
+        assert handler is not None, "validate checked the unit"
         tasks.append(Task(task_id=identity, unit=unit, handler=handler, task=invitation.task, due_at=invitation.due_at))
     deadlines = tuple(by_date(issue, context, "task", task.due_at, identity=f"task-{task.task_id}") for task in tasks)
     return (UnitInvited(tasks=tuple(tasks), by=actor.subject, deadlines=deadlines),)

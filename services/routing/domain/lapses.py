@@ -65,7 +65,9 @@ def _promise(issue: Issue, deadline: Deadline, context: Context) -> Events:
 
 
 def _interim(issue: Issue, deadline: Deadline, context: Context) -> Events:
-    assert issue.state is not None and issue.level is not None and issue.handler is not None
+    assert issue.state is not None
+    assert issue.level is not None
+    assert issue.handler is not None
     following = next_interim(issue, context, issue.level)
     return (InterimAnswered(state=issue.state, level=issue.level, handler=issue.handler, deadlines=(following,)),)
 

@@ -1,7 +1,7 @@
 """The policy as data: which rule sets which allowance for which issue. Pure.
 
-The most specific rule that sets a clock wins. Specific means, in this order: a label, the topic, the category, the priority, the channel, the
-region (a longer code prefix before a shorter one), the level. Every rule that names the stronger criterion beats all that do not.
+The most specific rule that sets a clock wins. Specific means, in this order: a label, the topic, the category, the priority, the channel,
+the region (a longer code prefix before a shorter one), the level. Every rule that names the stronger criterion beats all that do not.
 """
 
 from collections.abc import Mapping

@@ -48,7 +48,8 @@ def _sooner(issue: Issue, context: Context) -> tuple[Deadline, ...]:
 
 
 def _moved(issue: Issue, changed: Issue, actor: Actor, context: Context) -> Events:
-    assert issue.level is not None and issue.handler is not None
+    assert issue.level is not None
+    assert issue.handler is not None
     seat = context.directory.unit_for(changed.village, issue.level, changed.topic, changed.category)
     same = context.directory.unit_for(issue.village, issue.level, issue.topic, issue.category) == seat
     if same or issue.handler.unit == seat:

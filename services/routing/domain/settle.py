@@ -1,8 +1,8 @@
 """`settle`: everything that is due, in the order in which it became due. Whoever comes first calls it: timer, subscriber or command.
 
-Two kinds of things become due: facts of intake and notify whose consequence is routing's (a raised issue, a rating, a delivered notice …) at the instant
-they were recorded, and deadlines at theirs. So a rating recorded before its window closed counts, however late routing reads it, and a missed deadline
-is recorded even when the next command is refused.
+Two kinds of things become due: facts of intake and notify whose consequence is routing's (a raised issue, a rating, a delivered notice …)
+at the instant they were recorded, and deadlines at theirs. So a rating recorded before its window closed counts, however late routing
+reads it, and a missed deadline is recorded even when the next command is refused.
 """
 
 from datetime import datetime

@@ -42,16 +42,17 @@ RUNS_IN: Mapping[DeadlineKind, frozenset[State]] = {
     "rating": frozenset({"answered"}),
     "visit": frozenset({"visit_due"}),
 }
-"""The timer table's column "runs in" (domain.md). A deadline that does not run in the present state can neither lapse nor be shown as due."""
+"""The timer table's column "runs in" (domain.md). A deadline that does not run in the present state neither lapses nor shows as due."""
 
 
 @dataclass(frozen=True)
 class Issue:
     """The present state. `state` and `level` are None until routed; an issue answered on the spot has a state but no level.
 
-    `deadlines` holds every deadline that was set and not ended, by id; `running` those that count now. `version` is contract.md's, `stream_version`
-    the number of events. `resolved_by_event` is the id of the latest `Resolved`, which notices of the resolution name. `unsettled` are the facts
-    of intake and notify that no event of routing has followed yet: the next decision draws their consequences before anything else.
+    `deadlines` holds every deadline that was set and not ended, by id; `running` those that count now. `version` is contract.md's,
+    `stream_version` the number of events. `resolved_by_event` is the id of the latest `Resolved`, which notices of the resolution name.
+    `unsettled` are the facts of intake and notify that no event of routing has followed yet: the next decision draws their consequences
+    before anything else.
     """
 
     issue_id: str

@@ -29,7 +29,7 @@ HEALTH_EVERY = 1.0
 def make_worker(temporal: Client, issues: IssueHandlers) -> Worker:
     """The Temporal worker. Concurrency over 12 adds only latency (measured); more ticks at once would only wait for connections.
 
-    The workflow module has no imports beyond Temporal's and no side effects, and replay tests watch it: the sandbox would only double its CPU.
+    No sandbox: it would only double the CPU of a workflow module that imports nothing beyond Temporal, and replay tests watch it.
     """
     return Worker(
         temporal,

@@ -1,6 +1,6 @@
 """Every cell of domain.md's state table, from the table as it stands there.
 
-`=` recorded, state unchanged; `–` refused with 409; `A↑` lifted one level. At the top `A↑` reads: reopened there with new clocks, and an urge.
+`=` recorded, state unchanged; `–` refused with 409; `A↑` lifted one level (at the top: reopened there with new clocks, and an urge).
 """
 
 from typing import Any
@@ -49,9 +49,7 @@ withdrawn            | closed      | closed      | closed      | closed      | c
 def cells(table: str) -> list[Any]:
     rows = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
     return [
-        pytest.param(row[0], state, outcome, id=f"{row[0]}-{state}")
-        for row in rows
-        for state, outcome in zip(STATES, row[1:], strict=True)
+        pytest.param(row[0], state, outcome, id=f"{row[0]}-{state}") for row in rows for state, outcome in zip(STATES, row[1:], strict=True)
     ]
 
 

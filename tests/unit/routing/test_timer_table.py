@@ -134,6 +134,7 @@ def test_warning_at_three_quarters_once_and_moved_with_its_deadline() -> None:
     life.until(life.now + timedelta(days=7))
     moved = running(life, "handle").warn_at
     assert moved is not None
+    assert warn_at is not None
     assert moved > warn_at
     life.until(moved)
     assert life.names().count("DeadlineWarned") == 1

@@ -1,7 +1,7 @@
 """`python -m tests.workflow.routing.record`: runs pytest so that it writes the histories of its workflows for `test_replay`.
 
-Recorded once for each release whose workflows may still be running; an old file is never written again. A release that cannot replay them restarts
-workflows from the log (`huiyin routing reseat --all`), which its changelog then says.
+Recorded once for each release whose workflows may still be running; an old file is never written again. A release that cannot replay
+them restarts workflows from the log (`huiyin routing reseat --all`), which its changelog then says.
 """
 
 import os

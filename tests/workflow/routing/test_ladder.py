@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from services.routing.workflows import workflow_id
-from shared.contracts import intake, routing as events
+from shared.contracts import intake
+from shared.contracts import routing as events
 from shared.ids import new_id
 from tests.support.life import calendar
 from tests.workflow.routing.conftest import Routing, raising
@@ -13,11 +14,11 @@ async def test_an_issue_that_nobody_touches_climbs_to_the_county_and_is_urged_th
     issue_id = await routing.raised()
     await routing.environment.sleep(timedelta(days=70))
     history = await routing.history(issue_id)
-    escalated = [recorded for recorded in history if isinstance(recorded.data, events.Escalated)]
-    assert [recorded.data.to_level for recorded in escalated] == ["township", "county"]
-    for recorded in escalated:
-        assert recorded.data.missed is not None
-        late = recorded.time - recorded.data.missed.due_at
+    escalated = [(recorded.time, recorded.data) for recorded in history if isinstance(recorded.data, events.Escalated)]
+    assert [event.to_level for _, event in escalated] == ["township", "county"]
+    for time, event in escalated:
+        assert event.missed is not None
+        late = time - event.missed.due_at
         assert timedelta(0) <= late < timedelta(seconds=5), "at its instant, never before"
     urged = [recorded.data.kind for recorded in history if isinstance(recorded.data, events.Supervised)]
     assert urged == ["urge", "urge", "notice", "criticism"]

@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
+from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
-from temporalio import workflow
 from temporalio.workflow import NondeterminismError
 
 from services.routing.workflows import IssueWorkflow
 
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
+
+
+def recorded(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json("issue-recorded", path.read_text(encoding="utf-8"))
 
 
 def test_there_are_histories() -> None:
@@ -19,8 +23,7 @@ def test_there_are_histories() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_replays(path: Path) -> None:
-    history = WorkflowHistory.from_json("issue-recorded", path.read_text(encoding="utf-8"))
-    await Replayer(workflows=[IssueWorkflow], workflow_runner=UnsandboxedWorkflowRunner()).replay_workflow(history)
+    await Replayer(workflows=[IssueWorkflow], workflow_runner=UnsandboxedWorkflowRunner()).replay_workflow(recorded(path))
 
 
 @workflow.defn(name="IssueWorkflow")
@@ -34,6 +37,5 @@ class Changed:
 
 
 async def test_a_changed_workflow_is_caught() -> None:
-    history = WorkflowHistory.from_json("issue-recorded", HISTORIES[0].read_text(encoding="utf-8"))
     with pytest.raises(NondeterminismError):
-        await Replayer(workflows=[Changed], workflow_runner=UnsandboxedWorkflowRunner()).replay_workflow(history)
+        await Replayer(workflows=[Changed], workflow_runner=UnsandboxedWorkflowRunner()).replay_workflow(recorded(HISTORIES[0]))
