@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 
 from shared.security.keys import StaticKeys
 from shared.security.principal import Principal, Role
-from shared.security.tokens import OWN_ALGORITHMS, Issuer, SigningKey, TokenVerifier, claims_reader, sign
+from shared.security.tokens import SigningKey, TokenVerifier, sign
+from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
 
 ISSUER = "http://127.0.0.1:8080/api/routing"
@@ -30,9 +31,7 @@ LOOK_ALIKE_VILLAGE = "330181104001"
 
 def verifier() -> TokenVerifier:
     """Accepts what `token` makes."""
-    return TokenVerifier(
-        [Issuer(ISSUER, StaticKeys([KEY.public_jwk()]), OWN_ALGORITHMS, claims_reader(), required=("nbf", "jti"))], audience=AUDIENCE
-    )
+    return token_verifier(settings(), httpx.AsyncClient(), own_keys=StaticKeys([KEY.public_jwk()]))
 
 
 def principal(role: Role, *regions: str, subject: str | None = None, units: tuple[str, ...] = ()) -> Principal:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.security.keys import FetchedKeys, KeysUnavailable, fetch_discovered
+from shared.security.keys import FetchedKeys, KeysUnavailable, StaticKeys, fetch_discovered
 from shared.security.tokens import EXTERNAL_ALGORITHMS, InvalidToken, Issuer, SigningKey, TokenVerifier, claims_reader, sign
 from shared.security.trusted import token_verifier
 from tests.support.platform import AUDIENCE, ISSUER, KEY, TOWNSHIP, VILLAGE, principal, settings, verifier
@@ -137,6 +137,15 @@ async def test_another_key_and_another_algorithm() -> None:
     assert await refused(made(key=Ed25519PrivateKey.generate()))
     assert await refused(made(key=rsa.generate_private_key(65537, 2048), algorithm="RS256"))
     assert await refused(made(key=ec.generate_private_key(ec.SECP256R1()), algorithm="ES256"))
+
+
+async def test_our_own_tokens_are_signed_by_eddsa_only_even_with_another_key_in_the_set() -> None:
+    private = rsa.generate_private_key(65537, 2048)
+    jwk = jwt.get_algorithm_by_name("RS256").to_jwk(private.public_key(), as_dict=True) | {"kid": "rsa"}
+    async with httpx.AsyncClient() as http:
+        trusted = token_verifier(settings(), http, own_keys=StaticKeys([jwk]))
+        with pytest.raises(InvalidToken, match="not accepted"):
+            await trusted.verify(made(key=private, algorithm="RS256", kid="rsa"))
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "....", "é.é.é", "e30.e30.e30"])
