@@ -58,10 +58,6 @@ class DirectoryHolder:
             self.current = merge(self._parts.values())
         return self.current
 
-    async def on_directory_changed(self, session: AsyncSession, recorded: Recorded[DirectoryChanged]) -> None:
-        """Take a change up. Reads the log, so a redelivered or late event does no harm."""
-        await self.fresh(session)
-
 
 def fold(events: Iterable[Recorded[Event]]) -> Directory:
     """The directory that one stream says."""
@@ -79,11 +75,6 @@ def merge(parts: Iterable[Directory]) -> Directory:
         units |= part.units
         officers |= part.officers
     return Directory(topics, units, officers)
-
-
-async def load_directory(session: AsyncSession, log: EventLog, regions: Regions) -> Directory:
-    """The whole directory, read from the log."""
-    return await DirectoryHolder(log, regions).fresh(session)
 
 
 async def publish(

@@ -9,9 +9,8 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from services.routing.directory import MAX_EVENT_BYTES, TOPICS, DirectoryHolder, load_directory, publish
+from services.routing.directory import MAX_EVENT_BYTES, TOPICS, DirectoryHolder, publish
 from services.routing.domain.directory import Directory
-from shared.contracts.envelope import parse
 from shared.contracts.values import Unit
 from shared.ids import new_id
 from tests.integration.routing.staff_support import Services, client_of, services_on, token_of
@@ -42,7 +41,7 @@ async def admin(client: httpx.AsyncClient) -> dict[str, str]:
 
 async def directory_of(services: Services) -> Directory:
     async with services.staff.database.transaction() as session:
-        return await load_directory(session, services.log, services.regions)
+        return await DirectoryHolder(services.log, services.regions).fresh(session)
 
 
 async def count(services: Services, table: str) -> int:
@@ -129,16 +128,6 @@ async def test_a_holder_follows_the_log_and_reads_only_what_moved(
         await holder.fresh(session)
     assert read == ["directory-330182"]
     assert holder.current.seat(VILLAGE, "village", "road", "hardship").officer_id == f"dispatcher-{TOWNSHIP}"
-
-
-async def test_a_redelivered_old_event_brings_nothing_back(services: Services, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
-    await client.patch(f"/api/routing/v1/directory/officers/cadre-{VILLAGE}", json={"on_duty": False}, headers=admin)
-    async with services.staff.database.transaction() as session:
-        await services.staff.holder.fresh(session)
-        bodies = (await session.execute(text("SELECT body FROM log.events WHERE stream = 'directory-330182' ORDER BY version"))).scalars()
-        for body in bodies:
-            await services.staff.holder.on_directory_changed(session, parse(body))  # pyright: ignore[reportArgumentType]
-    assert services.staff.holder.current.officers[f"cadre-{VILLAGE}"].on_duty is False
 
 
 async def test_imported_officers_are_seated_and_sign_in_once_they_have_a_password(
