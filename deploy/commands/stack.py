@@ -29,6 +29,9 @@ DEFAULT_DATA = Path(".huiyin")
 NOT_HEALTHY, NOT_RUNNING = 1, 3
 """Exit codes of `status`; 0 is healthy."""
 
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended."""
+
 STOP_PATIENCE = 60.0
 """Seconds that a stop may take: Postgres writes its last checkpoint."""
 
@@ -108,9 +111,9 @@ def _serve(layout: Layout, *, play: bool) -> None:
     """Supervise in this process until a signal comes; with `play`, the demo runs beside it once every part is healthy."""
     from deploy.local.supervisor import Supervisor
 
-    playing: list[subprocess.Popen[bytes]] = []
-
     async def serve(progress: Progress) -> None:
+        playing: list[asyncio.Task[None]] = []
+
         def changed(keeper: Keeper) -> None:
             progress.show(keeper.report())
             progress.waiting(supervisor.reports())
@@ -119,19 +122,34 @@ def _serve(layout: Layout, *, play: bool) -> None:
             progress.settle()
             print_addresses(_console, load(layout.data))
             if play:
-                command = (sys.executable, "-m", "deploy.cli", "demo", "--data", str(layout.data))
-                playing.append(subprocess.Popen(tied(command, signal.SIGTERM), cwd=ROOT))
+                playing.append(asyncio.create_task(_play(layout)))
 
         supervisor = Supervisor(layout, changed)
-        await supervisor.run(ready)
+        try:
+            await supervisor.run(ready)
+        finally:
+            for task in playing:
+                task.cancel()
+            await asyncio.gather(*playing, return_exceptions=True)
 
+    with Progress(_console) as progress:
+        asyncio.run(serve(progress))
+
+
+async def _play(layout: Layout) -> None:
+    """Play the demo as `huiyin demo` does; say when it is over that the stack serves on."""
+    command = tied((sys.executable, "-m", "deploy.cli", "demo", "--data", str(layout.data)), signal.SIGTERM)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     try:
-        with Progress(_console) as progress:
-            asyncio.run(serve(progress))
+        code = await process.wait()
+        if code in (INTERRUPTED, -signal.SIGINT):
+            return
+        told = "演示完成 the demo is over" if code == 0 else f"演示未如预期 the demo ended with {code}"
+        _console.print(f"{told}; 继续服务 serving at [bold]{layout.url('gateway')}[/], Ctrl-C 停止 stops.", highlight=False, soft_wrap=True)
     finally:
-        for process in playing:
+        if process.returncode is None:
             process.terminate()
-            process.wait()
+            await process.wait()
 
 
 def _detach(layout: Layout) -> None:

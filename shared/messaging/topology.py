@@ -1,10 +1,13 @@
 """Streams and durables as they must be; the relay makes them, so that services need no right to."""
 
+import logging
 from typing import Any
 
 from shared.messaging.api import NOT_FOUND, JetStreamError, call
 from shared.messaging.connection import NatsConnection
 from shared.messaging.subjects import DEAD_ROOT, ROOT
+
+_log = logging.getLogger(__name__)
 
 STREAM = "HUIYIN"
 DEAD_STREAM = "HUIYIN_DEAD"
@@ -14,6 +17,8 @@ DURABLES = ("intake", "routing", "timers", "tracking", "notify")
 _SECOND = 1_000_000_000
 DUPLICATE_WINDOW = 120 * _SECOND
 """Nanoseconds in which JetStream itself refuses an id again. The permanent guard is the consumer's watermark."""
+_FILLED_IN = {"name", "metadata", "replay_policy", "max_waiting", "num_replicas"}
+"""What the server adds to a durable's configuration, and nobody can change or use to skip events."""
 _ACK_WAIT = 30 * _SECOND
 
 
@@ -61,6 +66,22 @@ async def ensure_topology(nats: NatsConnection, *, replicas: int = 1) -> None:
 
 
 async def durables_missing(nats: NatsConnection) -> bool:
-    """Whether somebody removed one of the durables."""
-    present = (await call(nats, f"CONSUMER.NAMES.{STREAM}"))["consumers"]
-    return not set(DURABLES) <= set(present or ())
+    """Whether a durable is missing; one that somebody changed is removed first, so that it is made anew and starts with the first message.
+
+    JetStream lets whoever may make consumers without a name (ordinary clients do) change any consumer of that stream. A filter set for
+    a moment would have skipped events for good; a new start brings them back, and watermarks skip what was applied.
+    """
+    missing = False
+    for durable in DURABLES:
+        try:
+            config: dict[str, Any] = (await call(nats, f"CONSUMER.INFO.{STREAM}.{durable}"))["config"]
+        except JetStreamError as error:
+            if error.code not in NOT_FOUND:
+                raise
+            missing = True
+            continue
+        if {key: value for key, value in config.items() if key not in _FILLED_IN} != durable_config(durable):
+            _log.warning("durable %s was changed by somebody else and is made anew", durable)
+            await call(nats, f"CONSUMER.DELETE.{STREAM}.{durable}")
+            missing = True
+    return missing

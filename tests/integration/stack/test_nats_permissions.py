@@ -18,7 +18,7 @@ from nats.errors import TimeoutError as NatsTimeout
 
 from deploy.local.layout import SERVICES
 from shared.messaging.api import call
-from shared.messaging.topology import DURABLES
+from shared.messaging.topology import DURABLES, durable_config, durables_missing, ensure_topology
 from tests.support.servers import NatsAddress
 from tests.support.waiting import eventually
 
@@ -172,3 +172,26 @@ async def test_an_observers_push_consumer_reaches_nothing_but_its_own_inbox(conn
     assert (await call(relay.client, "STREAM.INFO.HUIYIN_DEAD"))["state"]["messages"] == 0
     names = (await call(relay.client, "CONSUMER.NAMES.HUIYIN"))["consumers"]
     assert set(DURABLES) <= set(names)
+
+
+async def test_a_durable_that_an_observer_changed_is_made_anew_and_has_skipped_nothing(connect: Connect) -> None:
+    """The server lets the way that clients make nameless consumers change named ones too, so the relay looks after them."""
+    relay, observer = await connect("relay"), await connect("observer")
+    assert not await durables_missing(relay.client)
+    filtered = {
+        "name": "intake",
+        "ack_policy": "explicit",
+        "deliver_policy": "all",
+        "filter_subject": "huiyin.nothing",
+        "max_ack_pending": 2000,
+    }
+    await call(observer.client, "CONSUMER.CREATE.HUIYIN", {"stream_name": "HUIYIN", "config": filtered})
+    await publish(relay, EVENT, b"{}")
+
+    assert await durables_missing(relay.client)
+    await ensure_topology(relay.client)
+
+    mended = await call(relay.client, "CONSUMER.INFO.HUIYIN.intake")
+    assert mended["config"].items() >= durable_config("intake").items()
+    assert mended["num_pending"] == 1
+    assert not await durables_missing(relay.client)
