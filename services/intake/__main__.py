@@ -4,12 +4,12 @@ import asyncio
 
 from fastapi import FastAPI
 
-from services.intake.bootstrap import App, bootstrap
+from services.intake.bootstrap import App, bootstrap, jetstream
 from services.intake.entrypoints import api, attachments_api, internal_api
 from services.intake.entrypoints.subscriber import HANDLERS
 from services.intake.settings import Settings
 from shared import telemetry
-from shared.messaging.connection import NatsConnection, connect
+from shared.messaging.connection import NatsConnection
 from shared.messaging.subscriber import Subscriber
 from shared.security.tokens import TokenVerifier
 from shared.web import server
@@ -36,19 +36,15 @@ async def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = Settings()  # pyright: ignore[reportCallIssue]
     telemetry.setup("intake", trace_sql=settings.trace_sql)
-    async with bootstrap(settings) as app:
+    async with bootstrap(settings) as app, jetstream(settings) as nats:
         await app.erasure.erase_again(who="system")
-        nats = await connect(settings.nats_url.get_secret_value(), "intake")
-        try:
-            subscriber = Subscriber(durable="intake", nats=nats, database=app.database, handlers=HANDLERS)
-            await server.run(
-                application(app, checks={"nats": _answers(nats)}),
-                host=settings.http_host,
-                port=settings.http_port,
-                background={"subscriber": subscriber.run, "housekeeping": app.housekeeping.run},
-            )
-        finally:
-            await nats.close()
+        subscriber = Subscriber(durable="intake", nats=nats, database=app.database, handlers=HANDLERS)
+        await server.run(
+            application(app, checks={"nats": _answers(nats)}),
+            host=settings.http_host,
+            port=settings.http_port,
+            background={"subscriber": subscriber.run, "housekeeping": app.housekeeping.run},
+        )
 
 
 def _answers(nats: NatsConnection) -> Check:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
 from services.intake.attachment_files import AttachmentFiles
 from services.intake.attachments import DRAWN_AT_ONCE, Attachments
 from services.intake.directory import seed
@@ -18,6 +20,7 @@ from services.intake.vault import Vault
 from shared.clock import Clock, PostgresClock
 from shared.database import Database
 from shared.eventlog import EventLog, outbox_bell
+from shared.messaging.connection import NatsConnection, connect
 from shared.ratelimit import Limit, RateLimiter
 from shared.receipts import Receipts
 from shared.regions import Regions
@@ -51,7 +54,7 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
     """Database, log, vault and handlers, closed at the end. `clock` replaces Postgres' in tests."""
     url = settings.database_url.get_secret_value()
     database = Database(url, pool_size=POOL_SIZE)
-    numbers = Numbers(url)
+    numbers = Numbers(number_engine(url))
     vault = Vault(keys_of(settings))
     files = AttachmentFiles(settings.attachments_dir, vault)
     receipts = Receipts.of(settings.secrets_dir)
@@ -80,6 +83,27 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
     finally:
         await numbers.close()
         await database.close()
+
+
+@asynccontextmanager
+async def jetstream(settings: Settings) -> AsyncIterator[NatsConnection]:
+    """A connection to NATS as intake's user, closed at the end."""
+    nats = await connect(settings.nats_url.get_secret_value(), "intake")
+    try:
+        yield nats
+    finally:
+        await nats.close()
+
+
+def number_engine(url: str) -> AsyncEngine:
+    """The one connection that hands out numbers: what `numbers` says of its commits holds for no other."""
+    return create_async_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"options": "-c synchronous_commit=off", "application_name": "intake-numbers"},
+    )
 
 
 def keys_of(settings: Settings) -> Keys:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _SERIAL_DIGITS = 4
@@ -37,17 +37,11 @@ class Numbers:
     """Hands out issue numbers.
 
     Args:
-        url: database URL of the service's own role.
+        engine: one connection that commits at once and asynchronously (`bootstrap.number_engine`); closed with `close`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(
-            url,
-            pool_size=1,
-            max_overflow=0,
-            isolation_level="AUTOCOMMIT",
-            connect_args={"options": "-c synchronous_commit=off", "application_name": "intake-numbers"},
-        )
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
         self._waiting: dict[_Key, list[asyncio.Future[int]]] = {}
         self._serving: asyncio.Task[None] | None = None
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from services.intake.bootstrap import number_engine
 from services.intake.numbers import Numbers, number_of
 from tests.support.events import OTHER_COUNTY, VILLAGE
 from tests.support.servers import StackDatabase
@@ -15,7 +16,7 @@ AT = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)
 async def test_numbers_are_unique_under_concurrency_and_after_a_restart(stack_database: StackDatabase):
     taken: list[str] = []
     for _ in range(2):
-        allocators = [Numbers(stack_database.url("intake")) for _ in range(3)]
+        allocators = [Numbers(number_engine(stack_database.url("intake"))) for _ in range(3)]
         taken += await asyncio.gather(*(allocator.take(VILLAGE, AT) for allocator in allocators for _ in range(50)))
         for allocator in allocators:
             await allocator.close()
@@ -25,7 +26,7 @@ async def test_numbers_are_unique_under_concurrency_and_after_a_restart(stack_da
 
 
 async def test_each_county_and_day_counts_for_itself(stack_database: StackDatabase):
-    numbers = Numbers(stack_database.url("intake"))
+    numbers = Numbers(number_engine(stack_database.url("intake")))
     assert await numbers.take(VILLAGE, AT) == "330182-20260302-0001"
     assert await numbers.take(OTHER_COUNTY, AT) == "330523-20260302-0001"
     assert await numbers.take(VILLAGE, AT.replace(hour=15)) == "330182-20260301-0001"
@@ -34,7 +35,7 @@ async def test_each_county_and_day_counts_for_itself(stack_database: StackDataba
 
 
 async def test_a_lost_connection_is_replaced(stack_database: StackDatabase):
-    numbers = Numbers(stack_database.url("intake"))
+    numbers = Numbers(number_engine(stack_database.url("intake")))
     assert await numbers.take(VILLAGE, AT) == "330182-20260302-0001"
     with psycopg.connect(stack_database.superuser, autocommit=True) as superuser:
         superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'intake-numbers'")
@@ -43,7 +44,7 @@ async def test_a_lost_connection_is_replaced(stack_database: StackDatabase):
 
 
 async def test_one_who_gave_up_does_not_disturb_the_others(stack_database: StackDatabase):
-    numbers = Numbers(stack_database.url("intake"))
+    numbers = Numbers(number_engine(stack_database.url("intake")))
     waiting = [asyncio.create_task(numbers.take(VILLAGE, AT)) for _ in range(4)]
     await asyncio.sleep(0)
     waiting[1].cancel()
