@@ -18,6 +18,9 @@ from deploy.local.layout import HOST, StackError
 ROOT = Path(__file__).parents[2]
 """Where this installation lies; every part runs there."""
 
+_NO_PROXY = {name: ",".join(filter(None, (os.environ.get(name), HOST))) for name in ("no_proxy", "NO_PROXY")}
+"""Parts reach each other directly, also on a machine whose way out is a proxy."""
+
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which a log file is set aside at the next start."""
 
@@ -100,7 +103,7 @@ def spawn(part: Part, logs: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             part.command,
             cwd=ROOT,
-            env={**os.environ, **part.env},
+            env={**os.environ, **_NO_PROXY, **part.env},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import psutil
 import pytest
 
 from deploy.local.layout import HOST, PORTS
-from deploy.local.state import is_running
 from tests.support.servers import free_base
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
@@ -169,33 +167,3 @@ def test_ctrl_c_stops_a_stack_that_is_still_starting(tmp_path: Path) -> None:
         assert process.wait(60) == 0
         assert "stopped" in process.stdout.read()
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
-
-
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    base = free_base()
-    with socket.socket() as other:
-        other.bind((HOST, base + PORTS.index("nats")))
-        other.listen()
-        refused = huiyin("up", "--data", str(tmp_path / "data"), "--port-base", str(base), "--detach")
-    assert refused.returncode == 1
-    assert refused.stderr.strip() == f"huiyin: Port {base + 5} (nats) is taken: choose other ports with --port-base N."
-
-
-def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    refused = huiyin("up", "--data", str(tmp_path / "file" / "data"))
-    assert refused.returncode == 1
-    assert refused.stderr.strip() == f"huiyin: {tmp_path}/file/data cannot be written: Not a directory."
-
-
-def test_a_folder_without_a_stack_is_told(tmp_path: Path) -> None:
-    for command in ("status", "down"):
-        told = huiyin(command, "--data", str(tmp_path))
-        assert told.returncode == 1
-        assert "No stack was started" in told.stderr
-
-
-def test_a_process_id_alone_proves_nothing() -> None:
-    me = psutil.Process()
-    assert is_running(me.pid, me.create_time())
-    assert not is_running(me.pid, me.create_time() - 60)
