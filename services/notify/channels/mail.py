@@ -1,5 +1,6 @@
 """Mail by SMTP. Nothing confirms that it was read: the server's acceptance is the last that is known."""
 
+import asyncio
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -13,6 +14,9 @@ from services.notify.channels.base import Outgoing
 from services.notify.domain.delivery import Accepted, Attempt, Refused, Retry
 from services.notify.domain.wording import plain
 
+_WHOLE = 2
+"""A server that answers each command just in time must not outlast the claim's lease."""
+
 
 class Mail:
     """Sends through one SMTP server.
@@ -20,7 +24,7 @@ class Mail:
     Args:
         url: `smtp://[user:password@]host[:port]` (STARTTLS where the server offers it) or `smtps://…`.
         sender: address of the From header.
-        timeout: for the connection and each command.
+        timeout: for the connection and each command; the whole sending takes at most twice that.
     """
 
     def __init__(self, *, url: str, sender: str, timeout: timedelta) -> None:
@@ -45,7 +49,7 @@ class Mail:
             timeout=self._timeout.total_seconds(),
         )
         try:
-            async with client:
+            async with asyncio.timeout(_WHOLE * self._timeout.total_seconds()), client:
                 await client.send_message(mail, sender=self._sender, recipients=list(message.to))
         except aiosmtplib.SMTPRecipientsRefused as error:
             return _answer(max(refused.code for refused in error.recipients))

@@ -204,6 +204,25 @@ async def test_a_worker_that_comes_back_after_its_lease_writes_nothing(builder: 
     assert await world.told(issue) == [("resolved", "accepted", "sms")]
 
 
+async def test_an_earlier_notice_in_hand_holds_back_the_later_one(builder: Builder) -> None:
+    gate = asyncio.Event()
+    world = await builder.build(receipts=False, take=held(gate))
+    issue = new_id()
+    world.reporter(issue)
+    await world.happens(issue, example(IssueRaised), example(Assigned))
+    first = asyncio.create_task(world.app.sender.send_next())
+    await eventually(lambda: world.messages)
+    try:
+        async with asyncio.timeout(10):
+            await world.drain()
+        assert len(world.messages) == 1
+    finally:
+        gate.set()
+        await first
+    await world.drain()
+    assert [kind for kind, _, _ in await world.told(issue)] == ["received", "assigned"]
+
+
 async def test_a_receipt_that_is_faster_than_the_gateways_answer(builder: Builder) -> None:
     gate = asyncio.Event()
     world = await builder.build(receipts=False, take=held(gate))

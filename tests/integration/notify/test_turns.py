@@ -1,6 +1,7 @@
 """Each turn of an issue's life reaches the reporter, in their language, once; and the log says so."""
 
 import pytest
+from opentelemetry.context import attach, detach
 
 from shared.contracts import Event
 from shared.contracts.intake import IssueRaised, OnTheSpot
@@ -18,6 +19,7 @@ from shared.contracts.routing import (
     Suspended,
 )
 from shared.ids import new_id
+from shared.telemetry import context_from
 from tests.integration.notify.conftest import MAIL, PHONE, World, eventually
 from tests.support.events import example, handler
 
@@ -68,6 +70,22 @@ async def test_a_notice_names_its_event_and_goes_on_in_its_story(world: World) -
     assert (recorded.data.event_id, recorded.data.event_version) == (raised.id, raised.version)
     assert (recorded.source, recorded.causation_id, recorded.correlation_id) == ("/huiyin/notify", raised.id, raised.correlation_id)
     assert recorded.region == raised.region
+
+
+async def test_a_notice_goes_on_in_the_trace_that_caused_it(world: World) -> None:
+    issue, trace = new_id(), "4bf92f3577b34da6a3ce929d0e0e4736"
+    world.reporter(issue)
+    token = attach(context_from(f"00-{trace}-00f067aa0ba902b7-01"))
+    try:
+        recorded = await world.append(issue, example(IssueRaised))
+    finally:
+        detach(token)
+    await world.hand(recorded)
+    await world.drain()
+    delivered = (await world.history(issue))[-1]
+    assert delivered.name == "NoticeDelivered"
+    assert delivered.traceparent
+    assert delivered.traceparent.split("-")[1] == trace
 
 
 async def test_on_the_spot_is_one_notice_and_not_five(world: World) -> None:
