@@ -18,6 +18,7 @@ from shared.ratelimit import RateLimiter
 from shared.security.tokens import TokenVerifier
 from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
+from shared.web import audit_api
 from shared.web.exposition import add_metrics
 from shared.web.health import Check, health_router
 from shared.web.middleware import BodyLimit, Calls, Failures, Headers, respond
@@ -86,6 +87,8 @@ def create_app(
         app.include_router(router, prefix="" if router.prefix.startswith("/internal") else base)
     every = dict(checks or {}) | ({"database": _answers(database)} if database else {})
     app.include_router(health_router(every), prefix=base)
+    if database:
+        app.include_router(audit_api.router, prefix=base)
     add_metrics(app, database)
     _add_handlers(app)
     app.add_middleware(BodyLimit, default=MAX_JSON, by_path=body_limits or {})
