@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from deploy.commands.terminal import DEFAULT_DATA, Data, run
 from deploy.local.layout import StackError
@@ -16,7 +15,6 @@ from services.intake.settings import Settings
 from shared.personal_data import contains_personal_data
 
 app = typer.Typer(no_args_is_help=True, help="Reporters' personal data.")
-_console = Console(highlight=False)
 
 LONGEST_REASON = 200
 
@@ -39,7 +37,7 @@ def erase(
         )
     erased = run(_erase(load(Path(data)), issue, reason.strip()))
     before = "(此前已删除 had been erased before)" if erased.again else ""
-    _console.print(f"已删除反映人信息 erased the reporter of {erased.number}, {erased.attachments} attachment(s) {before}".rstrip())
+    typer.echo(f"已删除反映人信息 erased the reporter of {erased.number}, {erased.attachments} attachment(s) {before}".rstrip())
 
 
 async def _erase(state: StackState, issue: str, reason: str) -> Erased:

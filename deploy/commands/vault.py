@@ -15,7 +15,6 @@ from services.intake.rotation import NotOurs, Rotation, StillInUse
 from services.intake.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The vault's keys.")
-_console = Console(highlight=False)
 _err = Console(stderr=True)
 
 
@@ -54,6 +53,6 @@ async def _rotate(state: StackState, *, resume: bool, forget_old: bool) -> None:
         with Progress(TextColumn("vault"), BarColumn(), MofNCompleteColumn(), console=_err) as progress:
             bar = progress.add_task("", total=None)
             rows, files = await rotation.run(lambda done, total: progress.update(bar, completed=done, total=total))
-        _console.print(f"当前密钥 current key {current}: {rows} row(s), {files} file(s) sealed again")
+        typer.echo(f"当前密钥 current key {current}: {rows} row(s), {files} file(s) sealed again")
         if forget_old:
-            _console.print(f"已移除 removed {', '.join(await rotation.forget_old_keys()) or '-'}")
+            typer.echo(f"已移除 removed {', '.join(await rotation.forget_old_keys()) or '-'}")

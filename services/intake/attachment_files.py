@@ -10,13 +10,15 @@ from shared.ids import is_id
 from shared.keyfile import replace
 
 _END_OF_KEY_ID = b"\n"
+_LONGEST_KEY_ID = 32
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file and when it was written."""
+    """A file, the id of the key that sealed it, and when it was written."""
 
     attachment_id: str
+    key_id: str
     written_at: datetime
 
 
@@ -47,21 +49,12 @@ class AttachmentFiles:
 
     def all(self) -> tuple[StoredFile, ...]:
         """Every file, oldest first."""
-        return tuple(
-            sorted(
-                (
-                    StoredFile(path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC))
-                    for path in self._folder.glob("*/*")
-                    if is_id(path.name)
-                ),
-                key=lambda file: file.attachment_id,
-            )
-        )
+        paths = sorted((path for path in self._folder.glob("*/*") if is_id(path.name)), key=lambda path: path.name)
+        return tuple(StoredFile(path.name, _key_id(path), datetime.fromtimestamp(path.stat().st_mtime, UTC)) for path in paths)
 
     def reseal(self, attachment_id: str) -> bool:
         """Seal it with the current key, if another one seals it. Returns whether it had to be."""
-        key_id = self._load(attachment_id).key_id
-        if key_id == self._vault.current_key:
+        if self._load(attachment_id).key_id == self._vault.current_key:
             return False
         self._write(attachment_id, self._read(attachment_id))
         return True
@@ -84,3 +77,8 @@ class AttachmentFiles:
         if not is_id(attachment_id):
             raise ValueError("not an attachment's id")
         return self._folder / attachment_id[-2:] / attachment_id
+
+
+def _key_id(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.readline(_LONGEST_KEY_ID).removesuffix(_END_OF_KEY_ID).decode()

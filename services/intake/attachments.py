@@ -1,6 +1,7 @@
 """Uploads and downloads of photos and documents."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,8 +20,10 @@ from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog
 from shared.idempotency import Answer, Claim
 from shared.ids import new_id
-from shared.problems import Problem
+from shared.problems import Problem, not_found, unavailable
 from shared.receipts import Receipts
+
+log = logging.getLogger(__name__)
 
 DRAWN_AT_ONCE = 2
 """Pictures being redrawn side by side: each may take 300 MB for a moment."""
@@ -49,7 +52,7 @@ class Attachments:
                 return stored.response()
         kept = await self._examined(content)
         attachment_id = new_id()
-        await self.files.write(attachment_id, kept.content)
+        await self._write(attachment_id, kept.content)
         try:
             response, used = await self._record(attachment_id, kept, uploaded_by, issue, claimed)
         except BaseException:
@@ -61,7 +64,11 @@ class Attachments:
 
     async def download(self, session: AsyncSession, found: Attachment, *, who: str | None) -> Response:
         """The file, with headers that keep a browser from taking it for a page; the read is audited."""
-        content = await self.files.read(found.attachment_id)
+        try:
+            content = await self.files.read(found.attachment_id)
+        except FileNotFoundError:
+            log.error("the file of attachment %s is missing", found.attachment_id)  # noqa: TRY400  # the path tells nothing more
+            raise not_found() from None
         after = {"attachment_id": found.attachment_id}
         await audit.record(session, audit.Entry(action="read_attachment", status=200, who=who, issue_id=found.issue_id, after=after))
         kind = found.media_type.rpartition("/")[2]
@@ -72,6 +79,13 @@ class Attachments:
             "Cache-Control": "private, no-store",
         }
         return Response(content, 200, headers, found.media_type)
+
+    async def _write(self, attachment_id: str, content: bytes) -> None:
+        try:
+            await self.files.write(attachment_id, content)
+        except OSError as error:
+            log.warning("attachments cannot be written: %s", error.strerror)
+            raise unavailable() from None
 
     async def _examined(self, content: bytes) -> Media:
         try:

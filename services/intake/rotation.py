@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 
 from services.intake.attachment_files import AttachmentFiles
 from services.intake.keys import KeyFile, Keys
@@ -28,7 +28,7 @@ class NotOurs(RuntimeError):
 
 
 class StillInUse(RuntimeError):
-    """Rows are left that an older key seals."""
+    """Something is left that an older key seals."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Rotation:
     async def left(self) -> int:
         """How many rows another key than the current one still seals."""
         async with self.database.transaction() as session:
-            return (await session.execute(select(func.count()).select_from(VaultRow).where(self._old()))).scalar_one()
+            return (await session.execute(self._count())).scalar_one()
 
     def begin(self) -> str:
         """Put a new key into the file; a running service seals with it from its next row on. Returns its id. Raises `NotOurs`."""
@@ -73,10 +73,14 @@ class Rotation:
             StillInUse: something is still sealed with an old key.
             NotOurs: the keys are kept elsewhere.
         """
-        if await self.left():
-            raise StillInUse
         ring = self.keys.ring()
-        self._file.save(ring.pruned())
+        async with self.database.transaction() as session:
+            # Waits for whoever is writing a row, and lets nobody begin until the keys are gone.
+            await session.execute(text("LOCK TABLE vault IN SHARE MODE"))
+            rows = (await session.execute(self._count())).scalar_one()
+            if rows or any(file.key_id != ring.current for file in await asyncio.to_thread(self.files.all)):
+                raise StillInUse
+            self._file.save(ring.pruned())
         return tuple(sorted(set(ring.keys) - {ring.current}))
 
     async def _reseal_rows(self) -> int:
@@ -95,6 +99,9 @@ class Rotation:
         if not isinstance(self.keys, KeyFile):
             raise NotOurs
         return self.keys
+
+    def _count(self) -> Select[tuple[int]]:
+        return select(func.count()).select_from(VaultRow).where(self._old())
 
     def _old(self) -> Any:
         return text("key_id <> :current").bindparams(current=self.vault.current_key)

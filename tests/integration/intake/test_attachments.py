@@ -3,6 +3,7 @@ import io
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from services.intake.media import LARGEST_UPLOAD
@@ -153,6 +154,17 @@ async def test_a_key_is_required_and_uploads_at_once_are_one(intake: Intake, tmp
     assert len({answer.json()["attachment_id"] for answer in answers if answer.status_code == 201}) == 1
     assert len(files(tmp_path)) == 1, "files of the others are gone again"
     assert (await intake.upload(photo("else"), key="same")).status_code == 422
+
+
+async def test_a_full_disk_is_503_and_leaves_nothing(intake: Intake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("services.intake.attachment_files.replace", full)
+    assert (await intake.upload(photo(), key="k")).status_code == 503
+    monkeypatch.undo()
+    assert (await intake.upload(photo(), key="k")).status_code == 201
+    assert len(files(tmp_path)) == 1
 
 
 async def test_what_nobody_used_is_swept_away(intake: Intake, tmp_path: Path):

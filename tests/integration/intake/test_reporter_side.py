@@ -8,8 +8,17 @@ from shared.contracts import intake as facts
 from shared.contracts import routing
 from shared.contracts.values import Evidence
 from tests.integration.intake.conftest import CADRE, OFFICER, Intake, Start
-from tests.support.events import OTHER_TOWNSHIP, SIBLING_VILLAGE, TOWNSHIP, VILLAGE, example
-from tests.support.platform import bearer, principal
+from tests.support.events import (
+    COUNTY,
+    LOOK_ALIKE_TOWNSHIP,
+    OTHER_COUNTY,
+    OTHER_TOWNSHIP,
+    SIBLING_VILLAGE,
+    TOWNSHIP,
+    VILLAGE,
+    example,
+)
+from tests.support.platform import LOOK_ALIKE_VILLAGE, bearer, principal
 
 RESOLVED = (example(routing.Assigned), example(routing.Resolved, evidence=()), example(routing.Answered))
 CLOSED = (*RESOLVED, example(routing.Closed))
@@ -146,7 +155,13 @@ async def test_the_statement_is_read_by_staff_in_charge_and_audited(intake: Inta
         "words": [],
     }
     assert answer.headers["cache-control"] == "no-store"
-    for who in (principal("cadre", SIBLING_VILLAGE), principal("officer", OTHER_TOWNSHIP), principal("officer", "330182100000")):
+    for who in (
+        principal("cadre", SIBLING_VILLAGE),
+        principal("officer", OTHER_TOWNSHIP),
+        principal("officer", LOOK_ALIKE_TOWNSHIP),
+        principal("cadre", LOOK_ALIKE_VILLAGE),
+        principal("supervisor", OTHER_COUNTY),
+    ):
         assert (await statement(intake, issue["issue_id"], who)).status_code == 404
     for role in ("admin", "operator", "auditor"):
         assert (await statement(intake, issue["issue_id"], principal(role))).status_code == 403
@@ -155,6 +170,8 @@ async def test_the_statement_is_read_by_staff_in_charge_and_audited(intake: Inta
         assert (await statement(intake, unknown, CADRE)).status_code == 404
     reads = intake.rows("SELECT who, issue_id FROM intake.audit WHERE action = 'read_statement'")
     assert reads == [(CADRE.subject, issue["issue_id"])]
+    for who in (principal("dispatcher", TOWNSHIP), principal("supervisor", COUNTY)):
+        assert (await statement(intake, issue["issue_id"], who)).status_code == 200
 
 
 async def test_conduct_matters_are_hidden_from_village_staff(intake: Intake):
