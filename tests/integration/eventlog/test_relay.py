@@ -228,7 +228,8 @@ async def test_a_durable_that_was_removed_is_made_again(stack_database: StackDat
         return not await durables_missing(connection)
 
     async with connected(nats) as connection, relaying(stack_database, nats):
-        await until(present)
+        await _story(stack_database, issues=1, notes=0)
+        await until(lambda: everything_published(stack_database))  # so the relay has begun, and made what it found missing
         await call(connection, "CONSUMER.DELETE.HUIYIN.notify")
         await until(present)
 
