@@ -217,9 +217,9 @@ class Player:
             raise DemoFailed(f"matter {self.matter.no} was not rated: {answer.status_code} {answer.text}")
 
     async def _command(self, view: View, command: str, body: Mapping[str, Any], *, by: str, about: str = "") -> None:
-        """Give a command once for how the issue stands. A refusal says that it stands otherwise by now."""
+        """Give a command once for how the issue stands, or once for what it is `about`. A refusal says that it stands otherwise by now."""
         path = f"/api/routing/v1/issues/{self.issue_id}/{command}"
-        answer = await self.api.post(path, body, by=by, key=self._key(command, view.version, about, body))
+        answer = await self.api.post(path, body, by=by, key=self._key(command, about or view.version, body))
         if answer.status_code >= 300 and answer.status_code not in (403, 409, 412):
             raise DemoFailed(f"matter {self.matter.no}, {command}: {answer.status_code} {answer.text}")
 

@@ -1,6 +1,7 @@
 """One stack for the stories, started as an operator starts it, with the demo played on it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import pytest
 
 from deploy.demo.staff import Api
 from deploy.local.state import StackState, load
+from tests.support.otlp import Receiver, receiver
 from tests.support.servers import free_base
 
 HUIYIN = (sys.executable, "-m", "deploy.cli")
@@ -24,6 +26,7 @@ class Stack:
 
     data: Path
     base: int
+    traces: Receiver
 
     @property
     def state(self) -> StackState:
@@ -32,7 +35,8 @@ class Stack:
     def huiyin(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """`huiyin WORDS --data …`; its output is part of the failure."""
         command = [*HUIYIN, *words, "--data", str(self.data)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+        env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": self.traces.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "500"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400, env=env)
         assert not check or done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -45,10 +49,11 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("e2e") / "data", free_base())
-    stack.up()
-    yield stack
-    stack.huiyin("down", check=False)
+    with receiver() as traces:
+        stack = Stack(tmp_path_factory.mktemp("e2e") / "data", free_base(), traces)
+        stack.up()
+        yield stack
+        stack.huiyin("down", check=False)
 
 
 @pytest.fixture(scope="session")

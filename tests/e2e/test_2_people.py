@@ -144,6 +144,7 @@ async def test_the_reporters_name_phone_and_place_are_in_intakes_vault_alone(sta
     for canary in (NAME, PHONE, PLACE):
         assert _files_with(stack, canary) == ""
         assert _schemas_with(stack, canary) == []
+        assert not any(canary.encode() in exported for exported in stack.traces.raw)
 
 
 def _files_with(stack: Stack, canary: str) -> str:
