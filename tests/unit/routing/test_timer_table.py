@@ -5,11 +5,9 @@ from datetime import timedelta
 import pytest
 
 from services.routing.domain.state import RUNS_IN
-from shared.contracts import intake, routing
-from shared.contracts.values import Deadline, DeadlineKind
+from shared.contracts import routing
 from tests.support.life import COUNTY, VILLAGE, Life, calendar, in_state
-
-SECOND = timedelta(seconds=1)
+from tests.support.timers import SECOND, lapse, running
 
 RUNS = """
 accept      | assigned
@@ -23,25 +21,6 @@ answer      | resolved
 rating      | answered
 visit       | visit_due
 """
-
-
-def running(life: Life, kind: DeadlineKind) -> Deadline:
-    found = life.issue.running_of(kind)
-    assert found is not None, (kind, life.issue.running)
-    return found
-
-
-def lapse(life: Life, kind: DeadlineKind) -> list[str]:
-    """Let the deadline of `kind` lapse; nothing of it may happen a second before. Returns the names of what its lapse did.
-
-    An interim answer may fall into the same instant (15 working days are also the county's); it is not the lapse's doing.
-    """
-    deadline = running(life, kind)
-    life.until(deadline.due_at - SECOND)
-    assert life.issue.running_of(kind) == running(life, kind), f"{kind} took effect early"
-    before = len(life.history)
-    life.until(deadline.due_at)
-    return [name for name in life.names(before) if name != "InterimAnswered"]
 
 
 @pytest.mark.parametrize("line", RUNS.strip().splitlines(), ids=lambda line: line.split("|")[0].strip())
@@ -273,44 +252,6 @@ def test_return_visit_is_urged_again_each_working_day_and_never_closes_by_itself
     assert {event.to for event in life.of(routing.Supervised)} == {"first_receiver"}
     life.ok("record-return-visit", by=f"cadre-{VILLAGE}", result="unreachable", reason="三次上门无人")
     assert life.of(routing.Closed)[-1].how == "final"
-
-
-def test_after_an_outage_an_overdue_issue_climbs_one_level_with_new_clocks() -> None:
-    life = in_state("in_progress")
-    life.now += timedelta(days=200)
-    life.tick()
-    assert life.issue.level == "township"
-    assert life.names().count("Escalated") == 1
-    assert running(life, "accept").started_at == life.now
-
-
-def test_a_fact_recorded_before_the_deadline_counts_however_late_it_is_read() -> None:
-    life = in_state("answered")
-    window = running(life, "rating").due_at
-    life.now = window - SECOND
-    life.record(intake.Rated(rating="satisfied"))
-    life.now = window + timedelta(hours=3)
-    life.tick()
-    assert life.names()[-1] == "Closed"
-    assert life.of(routing.VisitDue) == []
-
-
-def test_the_command_that_comes_after_the_deadline_is_told_so_and_the_lapse_is_recorded() -> None:
-    life = in_state("in_progress")
-    handler = life.entitled("resolve")
-    life.now = running(life, "handle").due_at
-    decision = life.do("resolve", by=handler)
-    assert decision.refusal is not None
-    assert (decision.refusal.status, decision.refusal.code) == (409, "deadline_lapsed")
-    assert [type(event).__name__ for event in decision.events] == ["Escalated"]
-    assert life.issue.level == "township"
-
-
-def test_a_second_before_the_deadline_the_command_is_in_time() -> None:
-    life = in_state("in_progress")
-    life.now = running(life, "handle").due_at - SECOND
-    life.ok("resolve")
-    assert life.issue.state == "resolved"
 
 
 def test_suspension_keeps_the_steps_of_supervision() -> None:
