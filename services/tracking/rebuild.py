@@ -7,6 +7,7 @@ have not is read from the log, stream by stream. Should the shadows be ahead, th
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -33,11 +34,20 @@ def _silent(read: int, total: int) -> None:
     """Tells nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What was done: which projections were switched, from how many events of how many issues."""
+
+    names: tuple[str, ...]
+    events: int
+    issues: int
+
+
 class RebuildRunning(Exception):
     """Somebody else rebuilds at this moment."""
 
 
-async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, progress: Progress = _silent) -> int:
+async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, progress: Progress = _silent) -> Rebuilt:
     """Build the named projections anew and switch to them.
 
     Args:
@@ -46,12 +56,10 @@ async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, pr
         names: of `Projections.by_name`: `ledger`, `timeline`, `statistics`.
         progress: called after each batch.
 
-    Returns:
-        How many events of issues were read.
-
     Raises:
         RebuildRunning: another rebuild is under way. Try again later.
     """
+    names = tuple(names)
     shadow, chosen = shadow_of(LIVE), [LIVE.by_name[name].name for name in names]
     async with _alone(database):
         async with database.transaction() as session:
@@ -63,11 +71,12 @@ async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, pr
             async with database.transaction() as session:
                 await _catch_up(session, log, shadow)
                 await _level(session, shadow, chosen)
+                issues: int = (await session.execute(select(func.count()).select_from(shadow.ledger))).scalar_one()
                 await _switch(session, shadow, chosen)
         finally:
             async with database.transaction() as session:
                 await _drop(session, shadow)
-    return read
+    return Rebuilt(names, read, issues)
 
 
 @asynccontextmanager

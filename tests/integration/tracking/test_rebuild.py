@@ -1,11 +1,15 @@
 """`huiyin projections rebuild`: from zero, beside the live projections, equal to them row for row."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from deploy.commands import projections
+from deploy.local.layout import StackError
 from services.tracking import rebuild as rebuilding
 from services.tracking.rebuild import RebuildRunning, rebuild
 from services.tracking.tables import LIVE
@@ -26,6 +30,7 @@ from shared.contracts.routing import (
 from shared.ids import new_id
 from tests.integration.tracking.conftest import World
 from tests.support.events import digest, example
+from tests.support.servers import StackDatabase
 
 TABLES = ("ledger", "timeline", "transitions")
 EVERYTHING = ("ledger", "timeline", "statistics")
@@ -73,9 +78,9 @@ async def test_rebuilt_equals_live_row_for_row(world: World) -> None:
     live, names = await everything(world), await names_in(world)
     assert len(live["ledger"]) == 5
 
-    read = await rebuild(world.tracking, world.reader, EVERYTHING)
+    done = await rebuild(world.tracking, world.reader, EVERYTHING)
 
-    assert read == len(live["timeline"])
+    assert (done.events, done.issues) == (len(live["timeline"]), 5)
     assert await everything(world) == live
     assert await names_in(world) == names
 
@@ -209,3 +214,16 @@ async def test_two_rebuilds_at_once_are_refused(world: World, monkeypatch: pytes
 
 def test_names_of_projections() -> None:
     assert set(LIVE.by_name) == set(EVERYTHING)
+
+
+def test_the_command_rebuilds_and_says_so(stack_database: StackDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    class State:
+        def __init__(self, data: Path) -> None:
+            self.database_url = stack_database.url
+
+    monkeypatch.setattr(projections, "load", State)
+    result = CliRunner().invoke(projections.app, ["rebuild", "all"])
+    assert result.exit_code == 0, result.output
+    assert "ledger, timeline, statistics rebuilt" in result.output
+    wrong = CliRunner().invoke(projections.app, ["rebuild", "ledgers"])
+    assert isinstance(wrong.exception, StackError)
