@@ -24,6 +24,7 @@ CADRE = principal("cadre", VILLAGE, units=(f"{VILLAGE}/village_committee",))
 
 
 def claims(**changes: Any) -> dict[str, Any]:
+    """Good claims of this very second, with changes: a timedelta counts from now, None leaves the claim out."""
     now = int(datetime.now(UTC).timestamp())
     full = {
         "sub": "cadre-x",
@@ -38,7 +39,8 @@ def claims(**changes: Any) -> dict[str, Any]:
         "exp": now + 900,
         "jti": "1",
     } | changes
-    return {name: value for name, value in full.items() if value is not None}
+    instants = {name: now + int(value.total_seconds()) for name, value in full.items() if isinstance(value, timedelta)}
+    return {name: value for name, value in (full | instants).items() if value is not None}
 
 
 def made(changes: Mapping[str, Any] | None = None, *, key: Any = KEY.private, algorithm: str = "EdDSA", kid: Any = KEY.kid) -> str:
@@ -76,7 +78,8 @@ def test_a_token_lives_at_most_15_minutes() -> None:
         sign(CADRE, KEY, issuer=ISSUER, audience=AUDIENCE, now=datetime.now(UTC), lifetime=timedelta(minutes=16))
 
 
-NOW = int(datetime.now(UTC).timestamp())
+def seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)
 
 
 @pytest.mark.parametrize(
@@ -88,15 +91,15 @@ NOW = int(datetime.now(UTC).timestamp())
         {"iss": [ISSUER]},
         {"aud": "another"},
         {"aud": None},
-        {"exp": NOW - 60, "iat": NOW - 600},
+        {"exp": seconds(-60), "iat": seconds(-600)},
         {"exp": None},
         {"exp": "never"},
-        {"nbf": NOW + 60},
+        {"nbf": seconds(60)},
         {"nbf": None},
         {"jti": None},
         {"iat": None},
-        {"exp": NOW + 1000},
-        {"iat": NOW - 600, "exp": NOW + 600},
+        {"exp": seconds(1000)},
+        {"iat": seconds(-600), "exp": seconds(600)},
         {"sub": None},
         {"sub": ""},
         {"sub": 5},
