@@ -22,6 +22,7 @@ from tests.support.servers import StackDatabase
 
 CADRE = bearer(principal("cadre", VILLAGE))
 OFFICER = bearer(principal("officer", TOWNSHIP))
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 ACCEPT = "/api/intake/v1/issues/i-1/accept"
 
 
@@ -81,10 +82,10 @@ async def entries(database: Database) -> list[dict[str, Any]]:
 
 
 async def test_a_command_writes_its_own_entry(http: httpx.AsyncClient, database: Database) -> None:
-    answer = await http.post(ACCEPT, headers=CADRE, json={})
+    answer = await http.post(ACCEPT, headers=CADRE | {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}, json={})
     assert answer.status_code == 204
     [entry] = await entries(database)
-    assert entry["trace_id"]
+    assert entry["trace_id"] == TRACE
     assert entry["at"]
     assert {
         name: entry[name] for name in ("who", "role", "action", "region", "issue_id", "address", "result", "status", "before", "after")
@@ -152,11 +153,14 @@ async def test_outside_of_a_request_the_system_is_named(database: Database) -> N
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET who = 'x'", "DELETE FROM audit", "TRUNCATE audit"])
-async def test_no_entry_can_be_changed(database: Database, stack_database: StackDatabase, statement: str) -> None:
+async def test_no_entry_can_be_changed(database: Database, platform_database: StackDatabase, statement: str) -> None:
     async with database.transaction() as session:
         await audit.record(session, audit.Entry(action="erase"))
     async with database.engine.connect() as connection:
         with pytest.raises(Exception, match="permission denied"):
             await connection.exec_driver_sql(statement)
-    with psycopg.connect(stack_database.superuser) as superuser, pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
+    with (
+        psycopg.connect(platform_database.superuser) as superuser,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"),
+    ):
         superuser.execute(statement.replace("audit", "platform.audit"))  # pyright: ignore[reportArgumentType, reportCallIssue]
