@@ -1,11 +1,14 @@
 import asyncio
 import io
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
 
+from services.intake import media
 from services.intake.media import LARGEST_UPLOAD
 from shared.contracts.intake import AttachmentAdded, IssueRaised
 from tests.integration.intake.conftest import CADRE, OFFICER, Intake
@@ -154,6 +157,32 @@ async def test_a_key_is_required_and_uploads_at_once_are_one(intake: Intake, tmp
     assert len({answer.json()["attachment_id"] for answer in answers if answer.status_code == 201}) == 1
     assert len(files(tmp_path)) == 1, "files of the others are gone again"
     assert (await intake.upload(photo("else"), key="same")).status_code == 422
+
+
+async def test_an_upload_that_was_overtaken_keeps_no_file(intake: Intake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real, order = media.examined, count()
+    first_is_in, second_is_in, first_is_done = Event(), Event(), Event()
+
+    def in_turn(content: bytes) -> media.Media:
+        if next(order) == 0:
+            first_is_in.set()
+            assert second_is_in.wait(10)
+        else:
+            second_is_in.set()
+            assert first_is_done.wait(10)
+        return real(content)
+
+    monkeypatch.setattr(media, "examined", in_turn)
+    content = photo()
+    first = asyncio.create_task(intake.upload(content, key="same"))
+    assert await asyncio.to_thread(first_is_in.wait, 10)
+    second = asyncio.create_task(intake.upload(content, key="same"))
+    answered = await first
+    first_is_done.set()
+    replayed = await second
+    assert replayed.headers["idempotency-replayed"] == "true"
+    assert replayed.json() == answered.json()
+    assert [path.name for path in files(tmp_path)] == [answered.json()["attachment_id"]]
 
 
 async def test_a_full_disk_is_503_and_leaves_nothing(intake: Intake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
