@@ -1,104 +1,29 @@
 """A consumer commits before it acknowledges (decision 7): once, in order, whatever fails."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.contracts import EVENTS, Event
-from shared.contracts.envelope import Recorded, parse
+from shared.contracts.envelope import parse
 from shared.contracts.intake import IssueRaised
-from shared.contracts.routing import Accepted, Assigned, ProgressReported
-from shared.database import Database
+from shared.contracts.routing import Accepted, ProgressReported
 from shared.eventlog.copy import StreamCopy
 from shared.ids import new_id
 from shared.messaging.connection import NatsConnection
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.delivery import Delivery
-from shared.messaging.subjects import subject_of
-from shared.messaging.subscriber import ATTEMPTS, Handler, Subscriber, ignore
+from shared.messaging.subscriber import ATTEMPTS
 from shared.messaging.topology import ensure_topology
-from tests.integration.eventlog.harness import acting_as, connected, relaying, rows, stored, until
+from tests.integration.eventlog.harness import connected, relaying, rows, stored, until
+from tests.integration.messaging.harness import Effects, drained, pending, publish, story, subscribed
 from tests.support.events import bodies, example
 from tests.support.servers import NatsAddress, StackDatabase
-
-IGNORED: dict[type[Event], Handler] = dict.fromkeys(EVENTS.values(), ignore)
-
-
-class Effects:
-    """A handler that writes each event into a table, so that an effect is as durable as its transaction, and fails on demand."""
-
-    def __init__(self, database: StackDatabase) -> None:
-        self._database = database
-        self.fails_on: dict[tuple[str, int], Exception] = {}
-        self.tries = 0
-        rows(database, "CREATE TABLE tracking.effects (at bigint GENERATED ALWAYS AS IDENTITY, stream text, version integer)")
-        rows(database, "ALTER TABLE tracking.effects OWNER TO tracking")
-
-    async def __call__(self, session: AsyncSession, event: Recorded[Event]) -> None:
-        self.tries += 1
-        await session.execute(text("INSERT INTO effects (stream, version) VALUES (:s, :v)"), {"s": event.stream, "v": event.version})
-        if error := self.fails_on.get((event.stream, event.version)):
-            raise error
-
-    def seen(self, stream: str) -> list[int]:
-        found = rows(self._database, "SELECT version FROM tracking.effects WHERE stream = %s ORDER BY at", stream)
-        return [version for (version,) in found]
-
-    async def reached(self, stream: str, versions: list[int]) -> None:
-        async def reached() -> bool:
-            return self.seen(stream) == versions
-
-        await until(reached)
 
 
 @pytest.fixture
 def effects(stack_database: StackDatabase) -> Effects:
     return Effects(stack_database)
-
-
-@asynccontextmanager
-async def subscribed(
-    database: StackDatabase, nats: NatsAddress, effects: Handler, handlers: Mapping[type[Event], Handler] | None = None
-) -> AsyncIterator[Database]:
-    """The tracking service's subscriber, running for the length of the block."""
-    table = IGNORED | dict.fromkeys((IssueRaised, Assigned, Accepted, ProgressReported), effects) if handlers is None else handlers
-    stop = asyncio.Event()
-    async with acting_as(database, "tracking") as connections, connected(nats, "tracking") as connection:
-        running = asyncio.create_task(Subscriber(durable="tracking", nats=connection, database=connections, handlers=table).run(stop))
-        try:
-            yield connections
-        finally:
-            stop.set()
-            await running
-
-
-def story(issue: str, notes: int = 2) -> tuple[bytes, ...]:
-    """An issue's events from version 1 on."""
-    return bodies(example(IssueRaised), example(Assigned), *[example(ProgressReported)] * notes, stream=issue)
-
-
-async def publish(connection: NatsConnection, *events: bytes, again: bool = False) -> None:
-    """Store events as the relay would, in this order. `again`: under other ids, so that JetStream does not notice the repetition."""
-    for body in events:
-        event = parse(body)
-        headers = {"Nats-Msg-Id": new_id() if again else event.id}
-        reply = await connection.request(subject_of(event), body, timeout=5, headers=headers)
-        assert "error" not in json.loads(reply.data)
-
-
-async def pending(connection: NatsConnection) -> int:
-    info = json.loads((await connection.request("$JS.API.CONSUMER.INFO.HUIYIN.tracking", b"")).data)
-    return info["num_pending"] + info["num_ack_pending"]
-
-
-async def drained(connection: NatsConnection) -> bool:
-    return await pending(connection) == 0
 
 
 async def test_every_event_has_its_effect_once_and_in_order(stack_database: StackDatabase, nats: NatsAddress, effects: Effects) -> None:
