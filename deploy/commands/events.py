@@ -34,6 +34,8 @@ app.add_typer(dead_letters.app, name="dead")
 _PHASES: dict[Phase, str] = {"streams": "事件链 chains", "order": "总序 order", "messages": "消息 messages"}
 _LOOK = 0.3
 """Seconds between two looks at the log while following it or waiting for the relay."""
+_PATIENCE = 5
+"""Seconds that NATS has to answer."""
 
 _console = Console(highlight=False, soft_wrap=True)
 _notices = Console(stderr=True, highlight=False)
@@ -122,22 +124,24 @@ def _print_event(row: tuple[Any, ...], *, as_json: bool) -> None:
 
 
 async def _verify(state: StackState) -> Report:
-    nats = await _observer(state)
+    async with _log(state) as log, _observer(state) as nats:
+        with _bars() as bars:
+            tasks = {phase: bars.add_task(title, total=None) for phase, title in _PHASES.items()}
+
+            def progress(phase: Phase, done: int, total: int) -> None:
+                bars.update(tasks[phase], completed=done, total=total)
+
+            return await Verifier(log, StreamCopy(nats), progress).run()
+
+
+@asynccontextmanager
+async def _observer(state: StackState) -> AsyncIterator[NatsConnection]:
+    """NATS, as the user that can read only. Raises `TimeoutError` when it is away."""
+    nats = await asyncio.wait_for(connect(state.nats_url("observer"), "huiyin events"), _PATIENCE)
     try:
-        async with _log(state) as log:
-            with _bars() as bars:
-                tasks = {phase: bars.add_task(title, total=None) for phase, title in _PHASES.items()}
-
-                def progress(phase: Phase, done: int, total: int) -> None:
-                    bars.update(tasks[phase], completed=done, total=total)
-
-                return await Verifier(log, StreamCopy(nats), progress).run()
+        yield nats
     finally:
         await nats.close()
-
-
-async def _observer(state: StackState) -> NatsConnection:
-    return await asyncio.wait_for(connect(state.nats_url("observer"), "huiyin events"), 10)
 
 
 def _print_report(report: Report) -> None:
@@ -155,8 +159,7 @@ async def _republish(state: StackState) -> str:
     settings = RelaySettings(
         database_url=SecretStr(state.database_url("relay")), nats_url=SecretStr(state.nats_url("relay")), health_file=None
     )
-    await (await _observer(state)).close()  # fails in time when NATS is away
-    async with _log(state) as log:
+    async with _log(state) as log, _observer(state):
         (request,) = await _one(log, "INSERT INTO log.republications (requested_by) VALUES (%s) RETURNING id", getpass.getuser())
         stop = asyncio.Event()
         substitute = asyncio.create_task(serve(settings, stop))

@@ -110,7 +110,7 @@ class Relay:
 
         await ensure_topology(self._nats, replicas=self._replicas)
         self._known = await refill(self._outbox, self._copy, progress)
-        await self._outbox.finish(request, f"{self._known.sent} sent")
+        await self._outbox.finish(request, f"{self._known.sent} of {self._known.last_position} sent again")
         self._health.compared(self._known)
 
     async def _publish(self, events: Sequence[Outgoing], after: int) -> int:

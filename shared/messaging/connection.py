@@ -17,14 +17,22 @@ async def connect(url: str, name: str) -> NatsConnection:
     """
     user = urlsplit(url).username
 
+    told = ""
+
     async def on_error(error: Exception) -> None:
-        _log.warning("NATS: %s", error or type(error).__name__)
+        nonlocal told
+        text = str(error) or type(error).__name__
+        if text != told:  # every try to reconnect fails the same way
+            _log.warning("NATS: %s", text)
+        told = text
 
     async def on_disconnected() -> None:
         if not connection.is_closed:
             _log.warning("NATS: connection lost")
 
     async def on_reconnected() -> None:
+        nonlocal told
+        told = ""
         _log.info("NATS: connected again")
 
     connection = NatsConnection()

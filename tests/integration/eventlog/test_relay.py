@@ -239,9 +239,9 @@ async def test_republish_fills_an_emptied_or_damaged_stream(stack_database: Stac
     async with connected(nats) as connection, relaying(stack_database, nats):
         before = await _complete(stack_database, connection)
         await call(connection, "STREAM.PURGE.HUIYIN", {"keep": 4})
-        assert await _republish(stack_database) == "9 sent"
+        assert await _republish(stack_database) == "9 of 9 sent again"
         after = await _complete(stack_database, connection)
-        assert await _republish(stack_database) == "0 sent"
+        assert await _republish(stack_database) == "0 of 9 sent again"
         await call(connection, "STREAM.PURGE.HUIYIN")
         await _republish(stack_database)
         again = await _complete(stack_database, connection)
