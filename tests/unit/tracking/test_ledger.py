@@ -161,6 +161,10 @@ def test_everything_else_moves_the_version(event: Event) -> None:
     assert entry(event).version == NEW[-1].version + 1
 
 
+def test_acceptance_ends_its_deadline_for_good() -> None:
+    assert {clock.kind for clock in entry(past=WORKING).clocks} == {"handle", "interim"}
+
+
 def test_a_note_or_a_reassignment_moves_no_clock() -> None:
     assert entry(example(ProgressReported), example(Reassigned)).clocks == entry().clocks
 
