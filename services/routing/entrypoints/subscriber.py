@@ -1,6 +1,7 @@
 """What routing does with events: facts of intake and notify are settled, its own have taken effect already.
 
-Two consumers: `routing` (this table, with watermarks) and `timers` (`services.routing.timers`).
+Two consumers: `routing` (this table, with watermarks) and `timers` (`services.routing.timers`). Ignored are routing's own events, and those
+that have no consequence here.
 """
 
 from typing import Any
@@ -10,11 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.routing.handlers import IssueHandlers
 from shared.contracts import Event, intake, notify, routing
 from shared.contracts.envelope import Recorded
-from shared.messaging.subscriber import Handler
-
-
-async def ignore(session: AsyncSession, recorded: Recorded[Any]) -> None:
-    """Nothing follows in routing: the event is routing's own, or has no consequence here."""
+from shared.messaging.subscriber import Handler, ignore
 
 
 def handlers(issues: IssueHandlers) -> dict[type[Event], Handler]:

@@ -71,7 +71,7 @@ def test_email_addresses_are_found(text: str) -> None:
         "地区 330182104001 与 330182104002",
         "130102001001",  # a village's code that begins as a mobile number does
         "130102 001001",
-        "110105194912310021",  # a wrong check digit
+        "110105194913310021",  # no date of birth
         "2026-11-22 08:30—12:00,13:30—17:30",
         "2026-11-22T08:30:00+08:00",
         "20261122 共 1256 户",
@@ -108,3 +108,7 @@ def test_masked_leaves_nothing_behind(text: str) -> None:
 def test_every_mobile_number_is_found_however_it_is_separated(separator: str, rest: int, second: str) -> None:
     number = f"1{second}{rest}"
     assert contains_personal_data(f"电话:{separator.join(number)}。") in ("phone", "identity_number")
+
+
+def test_a_mistyped_identity_number_still_points_at_somebody() -> None:
+    assert contains_personal_data("110105194912310021") == "identity_number"
