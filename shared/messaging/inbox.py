@@ -4,7 +4,7 @@ from collections.abc import Collection
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import MetaData, Row, delete, func, select, text, tuple_, update
+from sqlalchemy import MetaData, Row, delete, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,6 +34,7 @@ class Inbox:
         self._consumer = consumer
         self._versions: dict[str, int] = {}
         self._moved: set[str] = set()
+        self._awaited: set[str] = set()
         self._to_park: list[dict[str, Any]] = []
 
     async def lock(self, streams: Collection[str]) -> None:
@@ -42,11 +43,17 @@ class Inbox:
         if not new:
             return
         await self._session.execute(_FIRST, {"consumer": self._consumer, "streams": new})
-        held = select(_WATERMARKS.c.stream, _WATERMARKS.c.version).where(
-            _WATERMARKS.c.consumer == self._consumer, _WATERMARKS.c.stream.in_(new)
+        waits = exists().where(_PARKED.c.consumer == _WATERMARKS.c.consumer, _PARKED.c.stream == _WATERMARKS.c.stream)
+        held = (
+            select(_WATERMARKS.c.stream, _WATERMARKS.c.version, waits)
+            .where(_WATERMARKS.c.consumer == self._consumer, _WATERMARKS.c.stream.in_(new))
+            .order_by(_WATERMARKS.c.stream)
+            .with_for_update(of=_WATERMARKS)
         )
-        for stream, version in await self._session.execute(held.order_by(_WATERMARKS.c.stream).with_for_update()):
+        for stream, version, waiting in await self._session.execute(held):
             self._versions[stream] = version
+            if waiting:
+                self._awaited.add(stream)
 
     def version(self, stream: str) -> int:
         """The last version of `stream` whose effect is committed, or is being written now. The stream must be locked."""
@@ -56,6 +63,11 @@ class Inbox:
         """The next version of `stream` has had its effect."""
         self._versions[stream] += 1
         self._moved.add(stream)
+
+    @property
+    def frees_parked(self) -> bool:
+        """Whether a stream that moved has parked events, whose turn may have come."""
+        return not self._moved.isdisjoint(self._awaited)
 
     def park(self, event: Recorded[Any], body: bytes) -> None:
         """Keep an event until the versions before it have come."""

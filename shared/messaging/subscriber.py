@@ -99,6 +99,8 @@ class Subscriber:
                     await inbox.bury(None, delivery.body, delivery.subject, event, attempts=1)
                     results.append("dead")
             await inbox.save()
+        if inbox.frees_parked:
+            self._tender.nudge()
         await self._settle(deliveries, results)
         return len(results)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from shared.contracts.envelope import Recorded, parse
 from shared.contracts.event import Event
@@ -14,7 +15,7 @@ from shared.messaging.transient import is_transient
 from shared.metrics import DEAD_LETTERS, EVENTS_CONSUMED, PARKED_EVENTS
 
 PAUSE = 0.5
-"""Seconds between two looks."""
+"""Seconds between two looks that nothing asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +27,19 @@ class Tender:
         self._database = database
         self._effects = effects
         self._consumer = effects.consumer
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look at once: what parked events waited for has come."""
+        self._nudged.set()
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
         while True:
+            self._nudged.clear()
             await self._guarded(self.tend)
-            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), PAUSE)
 
     async def tend(self) -> None:
         """One look: carry out decisions, then apply what is due, as far as it goes."""
