@@ -116,9 +116,14 @@ class Relay:
     async def _publish(self, events: Sequence[Outgoing], after: int) -> int:
         with ExitStack() as spans:
             for event in events:
-                if event.traceparent and event.traceparent.endswith("01"):
+                if event.traceparent and _is_sampled(event.traceparent):
                     spans.enter_context(_publish_span(event))
             return await self._copy.publish(events, after=after)
+
+
+def _is_sampled(traceparent: str) -> bool:
+    """The lowest bit of the W3C trace flags; others may be set beside it."""
+    return int(traceparent[-2:], 16) & 1 == 1
 
 
 def _publish_span(event: Outgoing) -> AbstractContextManager[object]:
