@@ -15,6 +15,7 @@ from services.routing.domain.settle import settle
 from services.routing.domain.state import Issue
 from services.routing.workflows import Seen
 from shared.contracts import Event
+from shared.contracts.envelope import Recorded
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog, Head
 from shared.metrics import TIMER_LAG_SECONDS
@@ -64,10 +65,10 @@ class IssueHandlers:
         return await self._append(session, issue, head, events, context.now)
 
     async def traceparent_of(self, issue_id: str) -> str | None:
-        """The trace that the issue's last event belongs to: the one that set the deadline which fires now."""
+        """The trace that set the soonest deadline of the issue, or raised the issue where none runs."""
         async with self._database.transaction() as session:
-            events = (await self._log.load(session, issue_id)).events
-        return events[-1].traceparent if events else None
+            history = (await self._log.load(session, issue_id)).events
+        return setting_trace(history)
 
     async def tick(self, issue_id: str) -> Seen:
         """One look at an issue, in a transaction of its own: enforce what is due, tell when to look again."""
@@ -134,3 +135,13 @@ def seen(issue: Issue) -> Seen:
         version=issue.stream_version,
         happens=running[0].kind if running else "",
     )
+
+
+def setting_trace(history: Sequence[Recorded[Event]]) -> str | None:
+    """The traceparent of the event that set the deadline which is soonest now."""
+    issue = replay(history)
+    soonest = issue.running[0] if issue is not None and issue.running else None
+    for recorded in reversed(history):
+        if soonest is not None and any(each.deadline_id == soonest.deadline_id for each in getattr(recorded.data, "deadlines", ())):
+            return recorded.traceparent
+    return history[0].traceparent if history else None

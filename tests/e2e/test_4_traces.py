@@ -39,13 +39,15 @@ async def test_raising_and_the_first_escalation_are_connected(stack: Stack, api:
     await eventually(lambda: not missing(first, SERVICES | {"huiyin-relay"}), seconds=30)
     names = {span.name for span in trace(stack.traces, first)}
     assert any("Workflow" in name for name in names), names
-    await eventually(lambda: about(stack.traces, issue_id, "deadline"), seconds=30)
-    escalated = [span for span in about(stack.traces, issue_id, "append") if "Escalated" in span.attributes["huiyin.event"]]
-    assert len(escalated) == 1
-    later = escalated[0].trace_id
+
+    def escalated() -> list[Seen]:
+        return [span for span in about(stack.traces, issue_id, "append") if "Escalated" in span.attributes["huiyin.event"]]
+
+    await eventually(escalated, seconds=30)
+    later = escalated()[0].trace_id
+    assert len(escalated()) == 1
     assert later != first
-    fired = [span for span in trace(stack.traces, later) if span.name == "deadline"]
-    assert first in fired[0].links
+    await eventually(lambda: any(first in span.links for span in trace(stack.traces, later) if span.name == "deadline"), seconds=30)
     await eventually(lambda: not missing(later, SERVICES | {"huiyin-relay"} - {"huiyin-intake"}), seconds=30)
 
 
