@@ -72,7 +72,7 @@ async def post_to_assigned(state: StackState, samples: int = 60) -> Figure:
 async def deadline_lag(state: StackState, generator: Generator, *, per_second: int = 20, seconds: int = 30) -> Figure:
     """How late a lapse is recorded with `per_second` due in every second."""
     count = per_second * seconds
-    start = datetime.now(UTC) + timedelta(seconds=max(20, count / 25))
+    start = datetime.now(UTC) + timedelta(seconds=max(20, count / 8))
     issues = await generator.make([start + timedelta(seconds=index / per_second) for index in range(count)])
     lags = sorted(await lapses(state, issues, until=start + timedelta(seconds=seconds + 60)))
     p99 = percentile(lags, 0.99)
@@ -82,9 +82,9 @@ async def deadline_lag(state: StackState, generator: Generator, *, per_second: i
 
 async def backlog(state: StackState, generator: Generator, *, count: int = 500, tries: int = 10) -> list[Figure]:
     """`count` deadlines in one second, against as many bare Temporal timers; handlers who come too late are told."""
-    until = datetime.now(UTC) + timedelta(seconds=max(20, count / 30))
+    until = datetime.now(UTC) + timedelta(seconds=max(20, count / 25))
     bare = [(closed - until).total_seconds() for closed in await closing_times(state.temporal, count, until)]
-    due = datetime.now(UTC) + timedelta(seconds=max(25, count / 20))
+    due = datetime.now(UTC) + timedelta(seconds=max(25, count / 8))
     issues = await generator.make([due] * count)
     told = asyncio.create_task(too_late(state, issues, due, tries))
     late = await lapses(state, issues, until=due + timedelta(seconds=60))
