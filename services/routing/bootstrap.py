@@ -15,7 +15,7 @@ from services.routing.rules import RulesHolder, read_rules, seed_rules
 from services.routing.settings import Settings
 from services.routing.staff import Staff, build_staff, seed_staff
 from services.routing.timers import Timers
-from shared.clock import PostgresClock
+from shared.clock import Clock, PostgresClock
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog, outbox_bell
 from shared.messaging.connection import NatsConnection, connect
@@ -40,7 +40,7 @@ class App:
     contexts: ContextSource
     issues: IssueHandlers
     receipts: Receipts
-    clock: PostgresClock
+    clock: Clock
 
     def wall_clock(self) -> datetime:
         """This machine's clock, for the expiry of receipts and nothing else."""

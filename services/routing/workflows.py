@@ -101,6 +101,6 @@ class IssueWorkflow:
             LEVEL.value_set(seen.level or "none"),
             DUE.value_set(seen.due_at) if seen.due_at else DUE.value_unset(),
         ]
-        workflow.upsert_search_attributes(updates)
+        workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]
         then = f"{seen.happens} due {seen.due_at:%Y-%m-%d %H:%M:%S} UTC" if seen.due_at else "nothing left to wait for"
         workflow.set_current_details(f"{seen.state}, level {seen.level or 'none'}: {then}")

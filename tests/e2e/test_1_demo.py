@@ -35,9 +35,9 @@ def test_a_finished_run_only_prints_its_table(stack: Stack, demo: Mapping[str, A
 @pytest.fixture
 async def published(stack: Stack, demo: Mapping[str, Any]) -> list[tuple[str, Mapping[str, str], bytes]]:
     """Subject, headers and body of every message of the stream, by the observer's address."""
-    client = await nats.connect(stack.state.nats_url("observer"))
+    client = await nats.connect(stack.state.nats_url("observer"))  # pyright: ignore[reportUnknownMemberType]
     try:
-        stream = client.jetstream()
+        stream = client.jetstream()  # pyright: ignore[reportUnknownMemberType]
         subscription = await stream.subscribe("huiyin.>", ordered_consumer=True)
         total = (await stream.stream_info("HUIYIN")).state.messages
         return [(m.subject, m.headers or {}, m.data) for m in [await subscription.next_msg(timeout=10) for _ in range(total)]]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ async def office(database: StackDatabase, folder: Path) -> AsyncIterator[Office]
         clock = ManualClock(MONDAY)
         contexts = ContextSource(clock, RulesHolder(app.log), app.staff.holder)
         issues = IssueHandlers(app.database, app.log, contexts)
-        moved = App(**{**vars(app), "contexts": contexts, "issues": issues, "clock": clock})
+        moved = replace(app, contexts=contexts, issues=issues, clock=clock)
         raising = Database(database.url("intake"))
         async with make_api(moved) as api:
             transport = httpx.ASGITransport(app=api, client=("198.51.100.7", 4000))
