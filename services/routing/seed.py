@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.accounts import enrol, names
@@ -21,6 +22,9 @@ from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog
 from shared.ids import new_id
 from shared.regions import Region, Regions
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('routing seed'))")
+"""Replicas that start together decide what is missing one after the other; the second sees what the first has committed."""
 
 _ATTEMPTS = 5
 """Replicas that start together seed together: each try of one ends that of another, so as many tries as replicas are enough."""
@@ -59,6 +63,7 @@ async def seed(
 async def _seed_directory(
     session: AsyncSession, log: EventLog, holder: DirectoryHolder, regions: Regions, now: datetime, folder: Path
 ) -> None:
+    await session.execute(_ONE_AT_A_TIME)
     directory = await holder.fresh(session)
     served = {unit.region for unit in directory.units.values()}
     entries = [
@@ -71,6 +76,7 @@ async def _seed_directory(
 async def _seed_demo(
     session: AsyncSession, log: EventLog, holder: DirectoryHolder, regions: Regions, now: datetime, passwords: Passwords
 ) -> None:
+    await session.execute(_ONE_AT_A_TIME)
     known = await names(session)
     wanted = [*demo_posts(await holder.fresh(session), regions), *demo_staff()]
     missing = [officer for officer in wanted if officer.officer_id not in known]
