@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-"""Two files at a time, the stories early: while one waits for a deadline the other computes."""
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+"""Two files at a time: while one waits for a deadline the other computes."""
 
 if __name__ == "__main__":
     result = pytest.main([*SIDE_BY_SIDE, *sys.argv[1:]])
