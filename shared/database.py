@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 AfterCommit = Callable[[], Awaitable[None]]
@@ -40,3 +43,19 @@ def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
     hooks: list[AfterCommit] = session.info.setdefault("after_commit", [])
     if hook not in hooks:
         hooks.append(hook)
+
+
+def upsert(table: Table) -> Insert:
+    """Insert rows, or replace those with the same key. Made once and executed with rows, it is compiled once."""
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    )
+
+
+def table_of(model: type[Any]) -> Table:
+    """The table of a SQLModel class, for statements that need no objects."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table

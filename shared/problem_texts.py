@@ -107,6 +107,7 @@ register_texts(
             "请按 errors 中的提示修改。",
             "See errors for what to change.",
         ),
+        "unknown_topic": ("没有这个事项类型", "is no known topic"),
         "version_mismatch": (
             "内容已被更新",
             "It has changed in the meantime",

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+SIDE_BY_SIDE = ("-n", "2")
 """Two files at a time: while one waits for a deadline the other computes."""
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Fixtures that every test may use: real servers, a fresh database, NATS with its users."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.layout import Layout
 from shared.messaging.api import NOT_FOUND, JetStreamError, call
@@ -17,6 +20,29 @@ _numbers = count(1)
 # A busy machine is slow: properties are judged by their results.
 settings.register_profile("huiyin", deadline=None)
 settings.load_profile("huiyin")
+
+
+STORIES = "tests/e2e/"
+
+
+class Spread(LoadFileScheduling):
+    """Files are spread over the workers, the longest first. The stories share one stack, so one worker takes them all."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return STORIES if nodeid.startswith(STORIES) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
+    """With `-n`: the order that `pytest_collection_modifyitems` made holds."""
+    config.option.loadscopereorder = False
+    return Spread(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The stories first, for they take longest; then the files with most tests."""
+    counts = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not item.nodeid.startswith(STORIES), -counts[item.path], str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,10 @@ import sys
 from deploy.local import gateway, nats, postgres, temporal
 from deploy.local.environment import environment
 from deploy.local.layout import SERVICES, Layout
-from deploy.local.processes import READY, Part, Probe, file_probe, http_probe, tied
+from deploy.local.processes import READY, Part, Probe, file_probe, http_probe, tied, yielding
+
+YIELDING = ("tracking", "notify")
+"""Services that only tell of what was decided. On a machine that is short of CPU they lag, so that deadlines do not."""
 
 
 def parts(layout: Layout) -> tuple[Part, ...]:
@@ -33,11 +36,15 @@ def _database(layout: Layout) -> Part:
 
 def _service(layout: Layout, service: str) -> Part:
     ready = http_probe(layout.port(service), f"/api/{service}/health/ready")
-    return _python(layout, service, f"services.{service}", needs=("database", "nats"), ready=ready)
+    return _python(layout, service, f"services.{service}", needs=("database", "nats"), ready=ready, yields=service in YIELDING)
 
 
-def _python(layout: Layout, name: str, module: str, *, needs: tuple[str, ...] = (), ready: Probe | None = None) -> Part:
+def _python(
+    layout: Layout, name: str, module: str, *, needs: tuple[str, ...] = (), ready: Probe | None = None, yields: bool = False
+) -> Part:
     command = tied((sys.executable, "-m", module), signal.SIGKILL)
+    if yields:
+        command = yielding(command)
     health = layout.health_file(name)
     # A report of the last run must not speak for this one.
     prepare = None if ready else lambda: health.unlink(missing_ok=True)

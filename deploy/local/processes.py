@@ -94,6 +94,12 @@ def tied(command: tuple[str, ...], death: signal.Signals) -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", death.name[3:], *command) if setpriv else command
 
 
+def yielding(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command at a lower priority; unchanged where `nice` is missing."""
+    nice = shutil.which("nice")
+    return (nice, "-n", "5", *command) if nice else command
+
+
 def spawn(part: Part, logs: Path) -> "subprocess.Popen[bytes]":
     """Start a part in a process group of its own, its output appended to `<logs>/<name>.log`."""
     log = logs / f"{part.name}.log"

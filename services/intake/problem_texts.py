@@ -2,7 +2,6 @@
 
 TEXTS: dict[str, tuple[str, str] | tuple[str, str, str, str]] = {
     "unknown_village": ("没有这个村(社区)", "is no village of this deployment"),
-    "unknown_topic": ("没有这个事项类型", "is no known topic"),
     "unknown_officer": ("没有这名工作人员", "is no known officer"),
     "officer_elsewhere": ("该工作人员不负责此地", "is not in charge of this village"),
     "officer_without_unit": ("该工作人员没有所属单位", "belongs to no unit"),

@@ -16,7 +16,11 @@ from services.notify.tables import IssueRow, MessageRow, NoticeRow, OfficerRow, 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.values import Officer, Unit
+from shared.database import table_of, upsert
 from shared.ids import new_id
+
+_SAVE_ISSUE = upsert(table_of(IssueRow))
+_QUEUE = insert(table_of(NoticeRow)).on_conflict_do_nothing(index_elements=["notice_id"]).returning(table_of(NoticeRow).c.notice_id)
 
 
 async def issue(session: AsyncSession, issue_id: str) -> Issue | None:
@@ -28,37 +32,31 @@ async def issue(session: AsyncSession, issue_id: str) -> Issue | None:
 async def save_issue(session: AsyncSession, known: Issue) -> None:
     """Keep what is remembered of an issue."""
     values = {"issue_id": known.issue_id, "region": known.region, "category": known.category, "known": known.model_dump(mode="json")}
-    statement = insert(IssueRow).values(values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["issue_id"], set_=values))
+    await session.execute(_SAVE_ISSUE, values)
 
 
 async def queue(session: AsyncSession, recorded: Recorded[Event], notice: Notice, *, issue: Issue | None, now: datetime) -> bool:
     """Queue a notice, due at once. False when it was queued before, whatever became of it since: nobody is told twice."""
-    statement = (
-        insert(NoticeRow)
-        .values(
-            notice_id=notice_id(recorded.id, notice),
-            issue_id=issue.issue_id if issue else None,
-            region=issue.region if issue else None,
-            event_id=recorded.id,
-            event_name=recorded.name,
-            event_version=recorded.version,
-            event_at=recorded.time,
-            kind=notice.kind,
-            recipient=notice.recipient,
-            facts=notice.facts.model_dump(mode="json", exclude_defaults=True),
-            state="queued",
-            due_at=now,
-            stumbles=0,
-            round=0,
-            correlation_id=recorded.correlation_id,
-            traceparent=recorded.traceparent,
-            queued_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["notice_id"])
-        .returning(col(NoticeRow.notice_id))
-    )
-    return (await session.execute(statement)).first() is not None
+    values = {
+        "notice_id": notice_id(recorded.id, notice),
+        "issue_id": issue.issue_id if issue else None,
+        "region": issue.region if issue else None,
+        "event_id": recorded.id,
+        "event_name": recorded.name,
+        "event_version": recorded.version,
+        "event_at": recorded.time,
+        "kind": notice.kind,
+        "recipient": notice.recipient,
+        "facts": notice.facts.model_dump(mode="json", exclude_defaults=True),
+        "state": "queued",
+        "due_at": now,
+        "stumbles": 0,
+        "round": 0,
+        "correlation_id": recorded.correlation_id,
+        "traceparent": recorded.traceparent,
+        "queued_at": now,
+    }
+    return (await session.execute(_QUEUE, values)).first() is not None
 
 
 async def claim(session: AsyncSession, *, now: datetime, lease: timedelta) -> NoticeRow | None:
@@ -158,14 +156,13 @@ async def save_officers(session: AsyncSession, officers: Sequence[Officer]) -> N
     await _upsert(
         session,
         OfficerRow,
-        "officer_id",
         [officer.model_dump(mode="json", include={"officer_id", "role", "regions", "units", "email"}) for officer in officers],
     )
 
 
 async def save_units(session: AsyncSession, units: Sequence[Unit]) -> None:
     """Add or replace names of units."""
-    await _upsert(session, UnitRow, "unit_id", [unit.model_dump(include={"unit_id", "zh", "en"}) for unit in units])
+    await _upsert(session, UnitRow, [unit.model_dump(include={"unit_id", "zh", "en"}) for unit in units])
 
 
 async def remove_from_directory(session: AsyncSession, removed: Sequence[str]) -> None:
@@ -191,9 +188,6 @@ async def unit_names(session: AsyncSession, unit_ids: Sequence[str]) -> dict[str
     return {row.unit_id: (row.zh, row.en) for row in rows}
 
 
-async def _upsert(session: AsyncSession, model: type[Any], key: str, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = insert(model).values(rows)
-    others = {name: statement.excluded[name] for name in rows[0] if name != key}
-    await session.execute(statement.on_conflict_do_update(index_elements=[key], set_=others))
+async def _upsert(session: AsyncSession, model: type[Any], rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await session.execute(upsert(table_of(model)), rows)

@@ -4,7 +4,6 @@ from temporalio import activity
 
 from services.routing.handlers import IssueHandlers
 from services.routing.workflows import Seen
-from shared.telemetry import linked_root_span
 
 
 class IssueActivities:
@@ -15,9 +14,5 @@ class IssueActivities:
 
     @activity.defn(name="tick")
     async def tick(self, issue_id: str, by_timer: bool) -> Seen:
-        """Enforce what is due. A deadline that fires by itself starts a trace of its own, linked to the one that set it."""
-        if not by_timer:
-            return await self._handlers.tick(issue_id)
-        origin = await self._handlers.traceparent_of(issue_id)
-        with linked_root_span("deadline", origin, {"huiyin.issue_id": issue_id}):
-            return await self._handlers.tick(issue_id)
+        """Enforce what is due; `by_timer` says that the instant came by itself."""
+        return await self._handlers.tick(issue_id, by_timer=by_timer)

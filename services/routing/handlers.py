@@ -1,6 +1,7 @@
 """Load, decide, append: what the subscriber, the timer and the API call for an issue."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from shared.contracts.envelope import Recorded
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog, Head
 from shared.metrics import TIMER_LAG_SECONDS
+from shared.telemetry import linked_root_span
 
 ATTEMPTS = 8
 """Tries against other writers of the same issue; each failure means that somebody else got through."""
@@ -26,6 +28,15 @@ ATTEMPTS = 8
 
 class UnknownIssue(LookupError):
     """The log holds no such issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An issue as the log has it: the present state, what happened, and where the stream ends."""
+
+    issue: Issue
+    history: tuple[Recorded[Event], ...]
+    head: Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,74 +55,65 @@ class IssueHandlers:
         self._log = log
         self._contexts = contexts
 
-    async def load(self, session: AsyncSession, issue_id: str) -> Issue:
+    async def load(self, session: AsyncSession, issue_id: str) -> Loaded:
         """The issue as the log has it. Raises `UnknownIssue`."""
-        issue, _ = await self._load(session, issue_id)
-        return issue
+        loaded = await self._log.load(session, issue_id)
+        issue = replay(loaded.events) if loaded.events and loaded.events[0].name == "IssueRaised" else None
+        if issue is None:
+            raise UnknownIssue(issue_id)
+        return Loaded(issue, loaded.events, loaded.head)
 
-    async def settle(self, session: AsyncSession, issue_id: str) -> Issue:
+    async def settle(self, session: AsyncSession, loaded: Loaded) -> Issue:
         """Append everything that is due, in the caller's transaction. Returns the issue afterwards.
 
         Raises:
-            UnknownIssue: no such stream.
-            ConcurrentAppend: somebody else was faster; again in a new transaction.
+            ConcurrentAppend: somebody else was faster; load again in a new transaction.
         """
-        issue, head = await self._load(session, issue_id)
         context = await self._contexts.context(session)
-        due = issue.next_instant
-        events, _ = settle(issue, context)
+        due = loaded.issue.next_instant
+        events, _ = settle(loaded.issue, context)
         if events and due is not None and due <= context.now:
             TIMER_LAG_SECONDS.observe((context.now - due).total_seconds())
-        return await self._append(session, issue, head, events, context.now)
+        return await self._append(session, loaded, events, context.now)
 
-    async def traceparent_of(self, issue_id: str) -> str | None:
-        """The trace that set the soonest deadline of the issue, or raised the issue where none runs."""
-        async with self._database.transaction() as session:
-            history = (await self._log.load(session, issue_id)).events
-        return setting_trace(history)
+    async def tick(self, issue_id: str, *, by_timer: bool = False) -> Seen:
+        """One look at an issue, in a transaction of its own: enforce what is due, tell when to look again.
 
-    async def tick(self, issue_id: str) -> Seen:
-        """One look at an issue, in a transaction of its own: enforce what is due, tell when to look again."""
+        A deadline that fires by itself (`by_timer`) starts a trace of its own, linked to the one that set it.
+        """
         for attempt in range(ATTEMPTS):
             try:
                 async with self._database.transaction() as session:
-                    issue = await self.settle(session, issue_id)
-                    return seen(issue)
+                    loaded = await self.load(session, issue_id)
+                    with _trace_of_deadline(loaded) if by_timer else nullcontext():
+                        return seen(await self.settle(session, loaded))
             except ConcurrentAppend:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("unreachable")
 
     async def command(
-        self, session: AsyncSession, issue_id: str, command: Command, actor: Actor, *, expected_version: int | None = None
+        self, session: AsyncSession, loaded: Loaded, command: Command, actor: Actor, *, expected_version: int | None = None
     ) -> Outcome:
         """Decide and append, in the caller's transaction; a refusal may come with events that were due (they are appended).
 
         Raises:
-            UnknownIssue: no such stream.
-            ConcurrentAppend: somebody else was faster; again in a new transaction.
+            ConcurrentAppend: somebody else was faster; load again in a new transaction.
         """
-        issue, head = await self._load(session, issue_id)
         context = await self._contexts.context(session)
-        decision = decide(issue, command, actor, context, expected_version=expected_version)
-        issue = await self._append(session, issue, head, decision.events, context.now)
+        decision = decide(loaded.issue, command, actor, context, expected_version=expected_version)
+        issue = await self._append(session, loaded, decision.events, context.now)
         return Outcome(issue, decision.refusal)
 
-    async def _load(self, session: AsyncSession, issue_id: str) -> tuple[Issue, Head]:
-        loaded = await self._log.load(session, issue_id)
-        issue = replay(loaded.events) if loaded.events and loaded.events[0].name == "IssueRaised" else None
-        if issue is None:
-            raise UnknownIssue(issue_id)
-        return issue, loaded.head
-
-    async def _append(self, session: AsyncSession, issue: Issue, head: Head, events: Sequence[Event], now: datetime) -> Issue:
+    async def _append(self, session: AsyncSession, loaded: Loaded, events: Sequence[Event], now: datetime) -> Issue:
+        issue = loaded.issue
         if not events:
             return issue
         recorded = await self._log.append(
             session,
             issue.issue_id,
             events,
-            after=head,
+            after=loaded.head,
             now=now,
             region=issue.village,
             correlation_id=issue.correlation_id,
@@ -137,11 +139,14 @@ def seen(issue: Issue) -> Seen:
     )
 
 
-def setting_trace(history: Sequence[Recorded[Event]]) -> str | None:
-    """The traceparent of the event that set the deadline which is soonest now."""
-    issue = replay(history)
-    soonest = issue.running[0] if issue is not None and issue.running else None
-    for recorded in reversed(history):
-        if soonest is not None and any(each.deadline_id == soonest.deadline_id for each in getattr(recorded.data, "deadlines", ())):
+def _trace_of_deadline(loaded: Loaded) -> AbstractContextManager[object]:
+    return linked_root_span("deadline", setting_trace(loaded), issue_id=loaded.issue.issue_id)
+
+
+def setting_trace(loaded: Loaded) -> str | None:
+    """The traceparent of the event that set the deadline which is soonest now, or that raised the issue where none runs."""
+    running = loaded.issue.running
+    for recorded in reversed(loaded.history):
+        if running and any(each.deadline_id == running[0].deadline_id for each in getattr(recorded.data, "deadlines", ())):
             return recorded.traceparent
-    return history[0].traceparent if history else None
+    return loaded.history[0].traceparent

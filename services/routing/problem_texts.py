@@ -38,7 +38,6 @@ register_texts(
         "unknown_unit": ("没有这个承办单位,或它不属于这一层级", "No such unit, or it is not of this level"),
         "officer_not_in_unit": ("这位工作人员不在该单位", "This officer is not a member of the unit"),
         "nothing_to_change": ("没有要更改的内容", "Nothing to change"),
-        "unknown_topic": ("没有这个事项类型", "is no known topic"),
         "unknown_task": ("没有这项联办任务", "No such task"),
         "suspension_too_long": ("挂起时间超过规定上限", "Longer than a suspension may be"),
         "not_after_deadline": ("延期须晚于现在的期限", "An extension must end after the present deadline"),

@@ -4,21 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Text, and_, any_, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.routing.domain.commands import Actor
 from services.routing.domain.state import Issue
 from services.routing.tables import IssueRow
+from shared.database import table_of, upsert
 from shared.regions import LADDER, at_level
+
+_SAVE = upsert(table_of(IssueRow))
 
 
 async def save(session: AsyncSession, issue: Issue) -> None:
     """Write the current-state row, in the transaction of the events that made it."""
-    row = row_of(issue)
-    statement = insert(IssueRow).values(row)
-    await session.execute(statement.on_conflict_do_update(index_elements=["issue_id"], set_=row))
+    await session.execute(_SAVE, row_of(issue))
 
 
 def row_of(issue: Issue) -> dict[str, object]:

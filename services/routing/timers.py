@@ -14,7 +14,7 @@ from services.routing.domain.evolve import replay
 from services.routing.workflows import TASK_QUEUE, IssueWorkflow, workflow_id
 from shared.contracts.envelope import BadEnvelope, Recorded, parse
 from shared.contracts.event import Event
-from shared.contracts.routing import Closed
+from shared.contracts.routing import Closed, InterimAnswered
 from shared.database import Database
 from shared.eventlog import EventLog
 from shared.messaging.delivery import Delivery
@@ -22,7 +22,6 @@ from shared.telemetry import span
 
 AT_ONCE = 12
 """Signals under way at a time; more adds only latency (measured, facts of the stack)."""
-
 
 NEWEST = 2**31 - 1
 """A version above all others: the workflow looks again, whatever it has seen."""
@@ -107,5 +106,10 @@ class Timers:
 
 
 def _may_matter(event: Event) -> bool:
-    """Whether an event can bring an instant forward (it sets deadlines) or ends the issue."""
+    """Whether an event can bring an instant forward, or ends the issue.
+
+    What a lapse set (`missed`, an interim answer) needs no signal: the workflow waits for the lapsed instant itself, and looks then.
+    """
+    if getattr(event, "missed", None) is not None or isinstance(event, InterimAnswered):
+        return False
     return isinstance(event, Closed) or bool(getattr(event, "deadlines", ()))

@@ -17,9 +17,10 @@ from services.tracking.domain.entry import LedgerEntry
 from services.tracking.domain.ledger import evolve
 from services.tracking.domain.timeline import TimelineEntry, entry_of
 from services.tracking.domain.transitions import Transition, transition_of
-from services.tracking.tables import LIVE, Officers, Projections, Topics, Units, table_of
+from services.tracking.tables import LIVE, Officers, Projections, Topics, Units
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DirectoryChanged
+from shared.database import table_of, upsert
 
 
 class Projector:
@@ -74,12 +75,7 @@ class Projector:
         return {row.issue_id: entry_from(row) for row in rows}
 
     async def _store(self, session: AsyncSession, entries: Iterable[LedgerEntry]) -> None:
-        statement = insert(self.tables.ledger)
-        statement = statement.on_conflict_do_update(
-            index_elements=[self.tables.ledger.c.issue_id],
-            set_={column.name: statement.excluded[column.name] for column in self.tables.ledger.c if column.name != "issue_id"},
-        )
-        await session.execute(statement, [columns_of(entry) for entry in entries])
+        await session.execute(upsert(self.tables.ledger), [columns_of(entry) for entry in entries])
 
 
 async def on_directory_changed(session: AsyncSession, recorded: Recorded[DirectoryChanged]) -> None:
@@ -94,10 +90,6 @@ async def on_directory_changed(session: AsyncSession, recorded: Recorded[Directo
     for kind, table, values in rows:
         key = next(iter(table.primary_key))
         if values:
-            statement = insert(table)
-            statement = statement.on_conflict_do_update(
-                index_elements=[key], set_={column.name: statement.excluded[column.name] for column in table.c if column is not key}
-            )
-            await session.execute(statement, values)
+            await session.execute(upsert(table), values)
         if change.removed:
             await session.execute(table.update().where((kind + key).in_(change.removed)).values(active=False))

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, DateTime, Row, Select, and_, false, func, literal, literal_column, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.tracking.tables import LIVE, Topics, Units, table_of
+from services.tracking.tables import LIVE, Topics, Units
+from shared.database import table_of
 from shared.regions import level_of
 
 LEDGER = LIVE.ledger.c

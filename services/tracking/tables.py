@@ -14,6 +14,8 @@ from sqlalchemy.orm import registry
 from sqlalchemy.sql.elements import quoted_name
 from sqlmodel import Field, SQLModel
 
+from shared.database import table_of
+
 _NAMES = {"pk": "%(table_name)s_pkey"}
 
 
@@ -154,12 +156,6 @@ class Officers(TrackingTable, table=True):
     name: str
     role: str
     active: bool
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """The table behind a model."""
-    table: Table = model.__table__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    return table  # pyright: ignore[reportUnknownVariableType]
 
 
 def _index(table: Table) -> None:

@@ -19,6 +19,7 @@ from shared.database import Database
 from shared.ids import new_id
 from tests.bench.bare import closing_times
 from tests.bench.generator import VILLAGE, Generator
+from tests.support.waiting import eventually
 
 CADRE = f"cadre-{VILLAGE}"
 
@@ -69,10 +70,18 @@ async def post_to_assigned(state: StackState, samples: int = 60) -> Figure:
     return Figure("POST to assigned, visible in tracking", measured, "p95 under 1 s", p95 < 1)
 
 
+def lead(count: int) -> timedelta:
+    """How long before the first of `count` deadlines their issues are begun.
+
+    They are made at about 8 a second, and warned of at 75 % of their time; both are to be over before the first falls due.
+    """
+    return timedelta(seconds=20 + count / 3)
+
+
 async def deadline_lag(state: StackState, generator: Generator, *, per_second: int = 20, seconds: int = 30) -> Figure:
     """How late a lapse is recorded with `per_second` due in every second."""
     count = per_second * seconds
-    start = datetime.now(UTC) + timedelta(seconds=max(20, count / 8))
+    start = datetime.now(UTC) + lead(count)
     issues = await generator.make([start + timedelta(seconds=index / per_second) for index in range(count)])
     lags = sorted(await lapses(state, issues, until=start + timedelta(seconds=seconds + 60)))
     p99 = percentile(lags, 0.99)
@@ -84,7 +93,7 @@ async def backlog(state: StackState, generator: Generator, *, count: int = 500, 
     """`count` deadlines in one second, against as many bare Temporal timers; handlers who come too late are told."""
     until = datetime.now(UTC) + timedelta(seconds=max(20, count / 25))
     bare = [(closed - until).total_seconds() for closed in await closing_times(state.temporal, count, until)]
-    due = datetime.now(UTC) + timedelta(seconds=max(25, count / 8))
+    due = datetime.now(UTC) + lead(count)
     issues = await generator.make([due] * count)
     told = asyncio.create_task(too_late(state, issues, due, tries))
     late = await lapses(state, issues, until=due + timedelta(seconds=60))
@@ -123,15 +132,16 @@ async def lapses(state: StackState, issues: Sequence[str], *, until: datetime) -
     """Seconds from each missed deadline to its `Escalated`, read from the log once all are there."""
     database = Database(state.database_url("operator"))
     query = text("SELECT body FROM log.events WHERE stream = ANY(:streams) AND type LIKE '%.Escalated.%'")
+    bodies: Sequence[bytes] = ()
+
+    async def all_there() -> bool:
+        nonlocal bodies
+        async with database.transaction() as session:
+            bodies = (await session.execute(query, {"streams": list(issues)})).scalars().all()
+        return len(bodies) >= len(issues)
+
     try:
-        while True:
-            async with database.transaction() as session:
-                bodies = (await session.execute(query, {"streams": list(issues)})).scalars().all()
-            if len(bodies) >= len(issues):
-                break
-            if datetime.now(UTC) > until:
-                raise TimeoutError(f"{len(issues) - len(bodies)} of {len(issues)} deadlines have not taken effect")
-            await asyncio.sleep(1)
+        await eventually(all_there, seconds=(until - datetime.now(UTC)).total_seconds(), every=1)
     finally:
         await database.close()
     found: list[float] = []

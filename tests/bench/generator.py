@@ -72,7 +72,7 @@ class Generator:
                     await self._raise(issue_id)
                     try:
                         async with self.routing.transaction() as session:
-                            issue = await issues.settle(session, issue_id)
+                            issue = await issues.settle(session, await issues.load(session, issue_id))
                     except ConcurrentAppend:
                         continue
                     if any(deadline.rule == "bench" for deadline in issue.deadlines.values()):

@@ -32,6 +32,7 @@ from shared.contracts.routing import PolicyPublished
 from shared.contracts.values import Evidence, Handler
 from shared.ids import new_id
 from shared.regions import Regions
+from tests.support import events
 
 DEMO = Path("deploy/demo")
 VILLAGE, TOWNSHIP, COUNTY = "330182104228", "330182104000", "330182000000"
@@ -65,6 +66,11 @@ def actor(officer_id: str) -> Actor:
     """A member of the demo's staff, by account name."""
     officer = directory().officers[officer_id]
     return Actor(officer.officer_id, officer.role, officer.regions, officer.units)
+
+
+def raised_on_the_web(**changes: Any) -> intake.IssueRaised:
+    """What a citizen with a name raises, without a first receiver."""
+    return events.example(intake.IssueRaised, **{"channel": "web", "first_receiver": None, **changes})
 
 
 class Life:
@@ -101,21 +107,7 @@ class Life:
 
     def raised(self, **changes: Any) -> "Life":
         """Raised by a citizen on the web, and assigned at once."""
-        self.record(
-            intake.IssueRaised.model_validate(
-                {
-                    "number": "330182-20260302-0001",
-                    "channel": "web",
-                    "category": "hardship",
-                    "topic": "street_light",
-                    "title": "村里主路没有路灯",
-                    "priority": "routine",
-                    "reporter": "named",
-                    "tracking_digest": "0" * 64,
-                    **changes,
-                }
-            )
-        )
+        self.record(raised_on_the_web(**changes))
         return self.tick()
 
     def fact(self, event: Event) -> "Life":

@@ -13,7 +13,7 @@ from services.routing.domain.commands import Actor, Refusal
 from services.routing.domain.explain import explain
 from services.routing.domain.state import Issue
 from services.routing.entrypoints.command_bodies import BODIES, CommandBody
-from services.routing.handlers import ATTEMPTS, UnknownIssue
+from services.routing.handlers import ATTEMPTS, Loaded, UnknownIssue
 from services.routing.tables import IssueRow
 from shared import audit, idempotency
 from shared.contracts.values import Evidence
@@ -38,15 +38,15 @@ def actor_of(principal: Principal) -> Actor:
     return Actor(principal.subject, principal.role, principal.regions, principal.units)
 
 
-async def known(session: AsyncSession, app: App, issue_id: str) -> Issue:
+async def known(session: AsyncSession, app: App, issue_id: str) -> Loaded:
     """The routed issue. Raises Problem 404: unknown, or not assigned yet (with Retry-After)."""
     try:
-        issue = await app.issues.load(session, issue_id)
+        loaded = await app.issues.load(session, issue_id)
     except UnknownIssue:
         raise not_found() from None
-    if issue.state is None:
+    if loaded.issue.state is None:
         raise Problem("issue_not_yet_known", 404, headers={"Retry-After": RETRY_NOT_YET_KNOWN})
-    return issue
+    return loaded
 
 
 def _add_command(name: Action, model: type[CommandBody]) -> None:
@@ -70,18 +70,20 @@ async def give(name: Action, model: type[CommandBody], issue_id: str, request: R
     app: App = request.app.state.services
     await request.app.state.limiter.admit(principal, address)
     async with app.database.transaction() as session:
-        issue = await known(session, app, issue_id)
-    describe(name, region=issue.village)
-    check(principal, name, issue.village, conduct=issue.category == "conduct")
+        loaded = await known(session, app, issue_id)
+    describe(name, region=loaded.issue.village)
+    check(principal, name, loaded.issue.village, conduct=loaded.issue.category == "conduct")
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
     command = (await parse(model, request)).command(lambda receipts: _verified(app, receipts))
     expected = expected_version(request)
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             async with app.database.transaction() as session:
                 if stored := await idempotency.replay(session, claimed):
                     return stored.response()
-                outcome = await app.issues.command(session, issue_id, command, actor_of(principal), expected_version=expected)
+                if attempt:
+                    loaded = await known(session, app, issue_id)
+                outcome = await app.issues.command(session, loaded, command, actor_of(principal), expected_version=expected)
                 answer = _answer(request, outcome.issue, outcome.refusal)
                 result = outcome.refusal.code if outcome.refusal else "ok"
                 await audit.record(session, audit.Entry(action=name, result=result, status=answer.status))
@@ -188,8 +190,8 @@ async def deadline(issue_id: str, request: Request, principal: Staff) -> dict[st
     describe("read_deadline", issue_id=issue_id)
     app: App = request.app.state.services
     async with app.database.transaction() as session:
-        issue = await known(session, app, issue_id)
+        loaded = await known(session, app, issue_id)
+        issue = loaded.issue
         check(principal, "read_deadline", issue.village, conduct=issue.category == "conduct")
-        history = (await app.log.load(session, issue_id)).events
         context = await app.contexts.context(session)
-    return explain(issue, history, context)
+    return explain(issue, loaded.history, context)

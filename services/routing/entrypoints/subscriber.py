@@ -18,7 +18,7 @@ def handlers(issues: IssueHandlers) -> dict[type[Event], Handler]:
     """The table of this consumer."""
 
     async def settle(session: AsyncSession, recorded: Recorded[Any]) -> None:
-        await issues.settle(session, recorded.stream)
+        await issues.settle(session, await issues.load(session, recorded.stream))
 
     return {
         intake.IssueRaised: settle,

@@ -17,7 +17,7 @@ from services.routing.handlers import IssueHandlers
 from services.routing.rules import RulesHolder
 from services.routing.settings import Settings
 from shared.clock import ManualClock
-from shared.contracts import Event, intake
+from shared.contracts import Event
 from shared.contracts.envelope import Recorded
 from shared.database import Database
 from shared.eventlog import EventLog
@@ -25,7 +25,7 @@ from shared.ids import new_id
 from shared.security.principal import Principal, Role
 from shared.security.tokens import sign
 from tests.integration.routing.staff_support import settings_for
-from tests.support.life import MONDAY, VILLAGE, directory
+from tests.support.life import MONDAY, VILLAGE, directory, raised_on_the_web
 from tests.support.servers import StackDatabase
 
 
@@ -44,17 +44,7 @@ class Office:
         """An issue, assigned unless `settle=False`."""
         settle = changes.pop("settle", True)
         issue_id = new_id()
-        values = {
-            "number": f"330182-20260302-{issue_id[-6:]}",
-            "channel": "web",
-            "category": "hardship",
-            "topic": "street_light",
-            "title": "村里主路没有路灯",
-            "priority": "routine",
-            "reporter": "named",
-            "tracking_digest": issue_id,
-        }
-        await self.fact(issue_id, intake.IssueRaised.model_validate({**values, **changes}))
+        await self.fact(issue_id, raised_on_the_web(number=f"330182-20260302-{issue_id[-6:]}", tracking_digest=issue_id, **changes))
         if settle:
             await self.settle(issue_id)
         return issue_id
@@ -68,7 +58,7 @@ class Office:
 
     async def settle(self, issue_id: str) -> None:
         async with self.app.database.transaction() as session:
-            await self.issues.settle(session, issue_id)
+            await self.issues.settle(session, await self.issues.load(session, issue_id))
 
     async def history(self, issue_id: str) -> tuple[Recorded[Event], ...]:
         async with self.app.database.transaction() as session:

@@ -26,13 +26,13 @@ from services.routing.handlers import IssueHandlers
 from services.routing.rules import RulesHolder, seed_rules
 from services.routing.timers import Timers
 from services.routing.workflows import workflow_id
-from shared.contracts import Event, intake
+from shared.contracts import Event
 from shared.contracts.envelope import Recorded
 from shared.database import Database
 from shared.eventlog import EventLog
 from shared.ids import new_id
 from shared.regions import Regions
-from tests.support.life import DEMO, VILLAGE, Life, actor, directory, example
+from tests.support.life import DEMO, VILLAGE, Life, actor, directory, example, raised_on_the_web
 from tests.support.servers import StackDatabase
 from tests.workflow.routing.record import RECORD
 
@@ -73,7 +73,7 @@ class Routing:
     async def raised(self, **changes: Any) -> str:
         """An issue that intake raised; its workflow is started as the consumer `timers` does it."""
         issue_id = new_id()
-        await self.fact(issue_id, raising(**changes))
+        await self.fact(issue_id, raised_on_the_web(**changes))
         await self.timers.wake(issue_id, 1)
         await self.settled(issue_id, 1)
         return issue_id
@@ -99,13 +99,14 @@ class Routing:
 
     async def issue(self, issue_id: str) -> Issue:
         async with self.database.transaction() as session:
-            return await self.issues.load(session, issue_id)
+            return (await self.issues.load(session, issue_id)).issue
 
     async def do(self, issue_id: str, name: str, **fields: Any) -> None:
         """A command that must succeed, given as whoever may; the workflow is told as the consumer `timers` does it."""
         life = await self.life(issue_id)
         async with self.database.transaction() as session:
-            outcome = await self.issues.command(session, issue_id, example(name, life, **fields), actor(life.entitled(name)))
+            loaded = await self.issues.load(session, issue_id)
+            outcome = await self.issues.command(session, loaded, example(name, life, **fields), actor(life.entitled(name)))
         assert outcome.refusal is None, outcome.refusal
         if outcome.issue.next_instant is not None:
             await self.timers.wake(issue_id, outcome.issue.stream_version)
@@ -115,21 +116,6 @@ class Routing:
         life = Life(await self.environment.get_current_time())
         life.history = list(await self.history(issue_id))
         return life
-
-
-def raising(**changes: Any) -> intake.IssueRaised:
-    """What a citizen raises on the web."""
-    values = {
-        "number": "330182-20260302-0001",
-        "channel": "web",
-        "category": "hardship",
-        "topic": "street_light",
-        "title": "村里主路没有路灯",
-        "priority": "routine",
-        "reporter": "named",
-        "tracking_digest": "0" * 64,
-    }
-    return intake.IssueRaised.model_validate({**values, **changes})
 
 
 @pytest.fixture

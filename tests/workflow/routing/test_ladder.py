@@ -6,8 +6,8 @@ from services.routing.workflows import workflow_id
 from shared.contracts import intake
 from shared.contracts import routing as events
 from shared.ids import new_id
-from tests.support.life import calendar
-from tests.workflow.routing.conftest import Routing, raising
+from tests.support.life import calendar, raised_on_the_web
+from tests.workflow.routing.conftest import Routing
 
 
 async def test_an_issue_that_nobody_touches_climbs_to_the_county_and_is_urged_there(routing: Routing) -> None:
@@ -69,7 +69,7 @@ async def test_duplicate_and_stale_signals_change_nothing(routing: Routing) -> N
 
 async def test_an_issue_whose_workflow_was_lost_is_seated_again_and_acts_once(routing: Routing) -> None:
     issue_id = new_id()
-    await routing.fact(issue_id, raising())
+    await routing.fact(issue_id, raised_on_the_web())
     await routing.issues.tick(issue_id)
     await routing.environment.sleep(timedelta(days=4))
     assert "Escalated" not in [recorded.name for recorded in await routing.history(issue_id)]
