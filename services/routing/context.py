@@ -29,4 +29,5 @@ class ContextSource:
             await self._directory.fresh(session)
             self._looked_at = time.monotonic()
         assert self._rules.current is not None
-        return Context(await self._clock.now(session), self._rules.current, self._directory.current)
+        now = await self._clock.now(session)
+        return Context(now, self._rules.current.at(now), self._directory.current)

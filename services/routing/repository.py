@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from services.routing.domain.commands import Actor
 from services.routing.domain.state import Issue
+from services.routing.snapshot import clocks_of
 from services.routing.tables import IssueRow
 from shared.database import table_of, upsert
 from shared.regions import LADDER, at_level
@@ -47,6 +48,8 @@ def row_of(issue: Issue) -> dict[str, object]:
         "due_at": issue.due_at,
         "next_at": issue.next_instant,
         "policy_version": max(policies, default=None),
+        "clocks": clocks_of(issue),
+        "correlation_id": issue.correlation_id,
         "version": issue.version,
         "stream_version": issue.stream_version,
         "raised_at": issue.raised_at,

@@ -1,24 +1,27 @@
 """The rules in force: the last published policy and calendar, read from the log, kept in memory, seeded at the first start."""
 
 import json
+import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import holidays
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain.default_policy import DEFAULT_RULES
-from services.routing.domain.policy import Rulebook
+from services.routing.domain.publication import incomputable
+from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.worktime import Calendar
 from shared.contracts import Event
-from shared.contracts.envelope import Recorded
+from shared.contracts.envelope import BadEnvelope, Recorded
 from shared.contracts.routing import CalendarChanged, PolicyPublished, PolicyRule
 from shared.eventlog import EventLog, Head
 from shared.ids import new_id
 
-E = TypeVar("E", bound=Event)
+_logger = logging.getLogger(__name__)
 
 POLICY, CALENDAR = "policy-default", "calendar-cn"
 """The streams of the policy and of the calendar."""
@@ -34,34 +37,88 @@ class NoRules(RuntimeError):
     """The log holds no policy or no calendar yet: routing has not been seeded."""
 
 
+@dataclass(frozen=True)
+class Rules:
+    """Every version of the policy and of the calendar that the log holds, oldest first; `broken` are those one cannot compute with."""
+
+    policies: tuple[PolicyPublished, ...]
+    calendars: tuple[CalendarChanged, ...]
+    broken: tuple[int, ...] = ()
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The calendar in force: the last one."""
+        return Calendar.of(self.calendars[-1])
+
+    @cached_property
+    def by_version(self) -> dict[int, Rulebook]:
+        """The rulebook of each version of the policy, with the calendar in force."""
+        return {policy.version: Rulebook.of(policy, self.calendar) for policy in self.policies}
+
+    def at(self, instant: datetime) -> Rulebook:
+        """The rulebook in force: the last valid version that is effective by then, else the first one there is."""
+        effective = [policy.version for policy in self.policies if policy.effective_from <= instant]
+        return self.by_version[effective[-1] if effective else self.policies[0].version]
+
+    def published(self, version: int) -> PolicyPublished | None:
+        """One version of the policy."""
+        return next((policy for policy in self.policies if policy.version == version), None)
+
+    def calendar_of(self, version: int) -> Calendar | None:
+        """One version of the calendar."""
+        return next((Calendar.of(calendar) for calendar in self.calendars if calendar.version == version), None)
+
+
 class RulesHolder:
-    """The rulebook of this process, as of the last `fresh`."""
+    """The rules of this process, as of the last `fresh`."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._versions: dict[str, int] = {}
-        self.current: Rulebook | None = None
+        self.current: Rules | None = None
+        self.unread = ""
 
-    async def fresh(self, session: AsyncSession) -> Rulebook:
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the newest rules; empty if nothing is. The last valid ones hold meanwhile."""
+        if self.unread:
+            return self.unread
+        broken = self.current.broken if self.current else ()
+        return f"policy version {broken[-1]} cannot be computed with; an earlier one holds" if broken else ""
+
+    async def fresh(self, session: AsyncSession) -> Rules:
         """The rules as the log has them now. One small query; the streams are read again only when they moved.
+
+        What cannot be read never stops a clock: the last rules that could be read hold, and `complaint` says so.
 
         Raises:
             NoRules: before the first start has seeded them.
         """
         versions = await self._log.versions(session, [POLICY, CALENDAR])
         if self.current is None or versions != self._versions:
-            policy = _last(PolicyPublished, (await self._log.load(session, POLICY)).events)
-            calendar = _last(CalendarChanged, (await self._log.load(session, CALENDAR)).events)
-            if policy is None or calendar is None:
-                raise NoRules("no policy or calendar in the log")
-            self.current = Rulebook.of(policy, Calendar.of(calendar))
+            try:
+                self.current = rules_of((await self._log.load(session, POLICY)).events, (await self._log.load(session, CALENDAR)).events)
+                self.unread = ""
+            except BadEnvelope as error:
+                if self.current is None:
+                    raise
+                self.unread = f"the newest policy or calendar cannot be read: {error}"
+                _logger.exception("the newest policy or calendar cannot be read")
             self._versions = versions
         return self.current
 
 
-def _last(kind: type[E], events: Iterable[Recorded[Event]]) -> E | None:
-    found = [recorded.data for recorded in events if isinstance(recorded.data, kind)]
-    return found[-1] if found else None
+def rules_of(policies: Iterable[Recorded[Event]], calendars: Iterable[Recorded[Event]]) -> Rules:
+    """The rules that two streams tell. Raises `NoRules`."""
+    published = [recorded.data for recorded in policies if isinstance(recorded.data, PolicyPublished)]
+    changed = tuple(recorded.data for recorded in calendars if isinstance(recorded.data, CalendarChanged))
+    valid = tuple(policy for policy in published if not incomputable(policy.rules))
+    if not valid or not changed:
+        raise NoRules("no policy or calendar in the log")
+    broken = tuple(policy.version for policy in published if policy not in valid)
+    for version in broken:
+        _logger.error("policy version %d cannot be computed with; an earlier one holds", version)
+    return Rules(valid, changed, broken)
 
 
 async def seed_rules(session: AsyncSession, log: EventLog, *, now: datetime, extra_rules: tuple[PolicyRule, ...] = ()) -> None:
@@ -73,7 +130,8 @@ async def seed_rules(session: AsyncSession, log: EventLog, *, now: datetime, ext
     if not calendar.events:
         await _append(session, log, CALENDAR, [statutory_calendar(now.year)], calendar.head, now)
     policy = await log.load(session, POLICY)
-    current = _last(PolicyPublished, policy.events)
+    former = [recorded.data for recorded in policy.events if isinstance(recorded.data, PolicyPublished)]
+    current = former[-1] if former else None
     published: list[Event] = []
     if current is None:
         current = _policy(1, now, DEFAULT_RULES, "default of domain.md")

@@ -1,9 +1,10 @@
 """Routing's tables: the only place. They stand in the schema `routing`, which is the search path of the role `routing`."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Column, DateTime, Index, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -48,6 +49,7 @@ class IssueRow(RoutingTable, table=True):
 
     `due_at` is the soonest running deadline, `next_at` when something happens by itself (a deadline or a warning); both are null when
     nothing runs.
+    `clocks` is what a roll-out needs to know of the deadlines (`services.routing.snapshot`); null: it must read the stream.
     `task_units` are the units with open tasks. `awaits_role` and `awaits_region` name who has to decide (an arbitration, an extension).
     """
 
@@ -83,6 +85,62 @@ class IssueRow(RoutingTable, table=True):
     due_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     next_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     policy_version: int | None = None
+    clocks: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    correlation_id: str | None = None
     version: int
     stream_version: int
     raised_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class PolicyDraft(RoutingTable, table=True):
+    """A policy that is being written. `version` counts its changes (optimistic locking); `by` wrote the last one."""
+
+    __tablename__ = "policy_drafts"  # pyright: ignore[reportAssignmentType]
+
+    draft_id: str = Field(primary_key=True)
+    note: str
+    rules: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
+    based_on: int | None = None
+    version: int
+    by: str
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class Rollout(RoutingTable, table=True):
+    """A roll-out of a policy or calendar version to the open issues.
+
+    `state`: waiting (for `begins_at`), planning, running, paused, done, cancelled. `total` is known once it is planned; `moved`,
+    `unchanged` and `failed` count issues that were reached. `rate` is the most issues in a second.
+    """
+
+    __tablename__ = "rollouts"  # pyright: ignore[reportAssignmentType]
+
+    rollout_id: str = Field(primary_key=True)
+    policy_version: int
+    calendar_version: int | None = None
+    mode: str
+    reason: str
+    by: str
+    state: str
+    rate: int
+    total: int | None = None
+    moved: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    begins_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    started_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    ended_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class RolloutIssue(RoutingTable, table=True):
+    """One issue that a roll-out has still to reach, or could not move. `place` is its turn: the soonest new deadline first."""
+
+    __tablename__ = "rollout_issues"  # pyright: ignore[reportAssignmentType]
+
+    rollout_id: str = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    issue_id: str
+    outcome: str | None = None
+    error: str | None = None

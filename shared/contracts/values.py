@@ -31,6 +31,7 @@ DeadlineKind = Literal[
     "suspension",
     "task",
     "promise",
+    "extension",
     "interim",
     "answer",
     "rating",
@@ -64,17 +65,22 @@ class Handler(Value):
 
 
 class Allowance(Value):
-    """A length of time as a policy states it, e.g. 5 working days or 24 hours."""
+    """What a policy allows: a length of time (5 working_days, 24 hours), a share (75 percent) or a number (2 times)."""
 
-    amount: Annotated[int, Field(gt=0)]
-    unit: Literal["seconds", "minutes", "hours", "working_hours", "working_days", "days"]
+    amount: Annotated[int, Field(ge=0)]
+    unit: Literal["seconds", "minutes", "hours", "working_hours", "working_days", "days", "percent", "times"]
 
 
 class Deadline(Value):
     """A promise with its reasons.
 
-    `deadline_id` is unique within the issue. `warn_at` is the 75 % point (accept and handle only). `started_at`, `allowance`
+    `deadline_id` is unique within the issue. `warn_at` is when its handler is warned (accept and handle only). `started_at`, `allowance`
     and `rule` say why it is what it is; a deadline that a person chose (task, promise, suspension) has neither allowance nor rule.
+
+    `due_at` is always `left` seconds of its own time (working time where the unit says so, else clock time) after `counted_from`, in the
+    calendar of `calendar_version`. Where `counted_from` is null it counts from `started_at`; where `left` is null, the whole allowance is
+    left; `used` is what was used before `counted_from`. `setting` names what of the rule was used, if not the kind itself. `extended`: the
+    level above chose the date, so that no later policy or calendar moves it.
     """
 
     deadline_id: str
@@ -84,7 +90,12 @@ class Deadline(Value):
     calendar_version: int
     started_at: Instant
     rule: str | None = None
+    setting: str | None = None
     allowance: Allowance | None = None
+    counted_from: Instant | None = None
+    left: int | None = None
+    used: int = 0
+    extended: bool = False
     warn_at: Instant | None = None
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from deploy.local.state import StackState
 from services.routing.directory import DirectoryHolder
 from services.routing.domain.commands import Context
-from services.routing.domain.policy import Rulebook, rule
+from services.routing.domain.policy import rule
+from services.routing.domain.rulebook import Rulebook
 from services.routing.handlers import IssueHandlers
 from services.routing.rules import RulesHolder
 from shared.clock import PostgresClock
@@ -41,7 +42,7 @@ class DueAt:
         """The real rules and directory, with one rule more."""
         now = await self._clock.now(session)
         seconds = round((self._instant - now).total_seconds())
-        real = await self._rules.fresh(session)
+        real = (await self._rules.fresh(session)).at(now)
         due = rule("bench", {"label": "bench"}, handle=f"{seconds} seconds", accept="3000 minutes")
         return Context(now, Rulebook(real.policy, real.version, (due, *real.rules), real.calendar), await self._directory.fresh(session))
 

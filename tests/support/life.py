@@ -20,7 +20,7 @@ from services.routing.domain.decide import decide
 from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.directory import Directory
 from services.routing.domain.evolve import replay
-from services.routing.domain.policy import Rulebook
+from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.settle import settle
 from services.routing.domain.state import Issue
 from services.routing.domain.worktime import Calendar

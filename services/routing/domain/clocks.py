@@ -1,13 +1,16 @@
-"""Deadlines as the rules make them. Pure: everything from the issue and the context."""
+"""Deadlines as the rules make them. Pure: everything from the issue and the context.
+
+One equation holds for every deadline that a rule made or a pause moved (`due`): it falls `left` of its own time after `counted_from`.
+"""
 
 from datetime import datetime, timedelta
 
 from services.routing.domain.commands import Context
-from services.routing.domain.policy import WARN_SHARE, Setting
+from services.routing.domain.policy import Setting
 from services.routing.domain.state import Issue
-from services.routing.domain.worktime import is_working
+from services.routing.domain.worktime import Calendar, is_working
 from shared.contracts.routing import PausedClock
-from shared.contracts.values import Deadline, DeadlineKind, Level
+from shared.contracts.values import Allowance, Deadline, DeadlineKind, Level
 
 WARNED: frozenset[DeadlineKind] = frozenset({"accept", "handle"})
 STOPPED_BY_SUSPENSION: tuple[DeadlineKind, ...] = ("handle", "supervise_notice", "supervise_criticism")
@@ -28,9 +31,11 @@ def by_rule(
     setting: Setting | None = None,
 ) -> Deadline:
     """A new deadline that counts from `start` (now unless said) by the winning rule of `setting` (the kind's own unless said)."""
-    rule, allowance = context.rules.allowance(setting or _setting(kind), issue.facts(level))
+    facts = issue.facts(level)
+    rule, allowance = context.rules.allowance(setting or setting_of(kind), facts)
     begin = start or context.now
-    calendar = context.rules.calendar
+    calendar = context.calendar(issue.village)
+    _, share = context.rules.allowance("warn", facts)
     return Deadline(
         deadline_id=deadline_id(issue, kind),
         kind=kind,
@@ -39,12 +44,14 @@ def by_rule(
         calendar_version=calendar.version,
         started_at=begin,
         rule=rule,
+        setting=setting,
         allowance=allowance,
-        warn_at=calendar.after(begin, allowance, share=WARN_SHARE) if kind in WARNED else None,
+        warn_at=calendar.after(begin, allowance, share=share.amount / 100) if kind in WARNED else None,
     )
 
 
-def _setting(kind: DeadlineKind) -> Setting:
+def setting_of(kind: DeadlineKind) -> Setting:
+    """What of a rule sets deadlines of this kind. Raises ValueError for kinds whose date a person chooses."""
     if kind in ("task", "promise"):
         raise ValueError(f"a {kind} has the date that a person chose")
     return kind
@@ -62,6 +69,24 @@ def by_date(issue: Issue, context: Context, kind: DeadlineKind, due_at: datetime
     )
 
 
+def whole(deadline: Deadline, calendar: Calendar) -> timedelta:
+    """What was left of a deadline at `counted_from`, in its own time."""
+    if deadline.left is not None:
+        return timedelta(seconds=deadline.left)
+    if deadline.allowance is None or deadline.extended:
+        return calendar.used(deadline.started_at, deadline.due_at, working=is_working(deadline.allowance))
+    return calendar.length(deadline.allowance)
+
+
+def due(deadline: Deadline, calendar: Calendar) -> datetime:
+    """When a deadline falls, by the one equation; a date that a person chose is what it is."""
+    chosen = deadline.allowance is None or deadline.extended
+    if chosen and deadline.left is None:
+        return deadline.due_at
+    start = deadline.counted_from or deadline.started_at
+    return calendar.advance(start, whole(deadline, calendar), working=is_working(deadline.allowance))
+
+
 def level_clocks(issue: Issue, context: Context, level: Level) -> tuple[Deadline, ...]:
     """The clocks of a new stay at `level`: accept and handle from now, and the interim answer unless one is owed as soon already."""
     owed = next((deadline for deadline in issue.deadlines.values() if deadline.kind == "interim"), None)
@@ -72,64 +97,87 @@ def level_clocks(issue: Issue, context: Context, level: Level) -> tuple[Deadline
 
 def next_interim(issue: Issue, context: Context, level: Level) -> Deadline:
     """The next interim answer: whole periods counted from the first assignment, the first that lies ahead (domain.md, timer table)."""
-    rule, allowance = context.rules.allowance("interim", issue.facts(level))
-    calendar = context.rules.calendar
-    working = is_working(allowance)
     anchor = issue.assigned_at or context.now
-    period = calendar.length(allowance)
-    periods = calendar.used(anchor, context.now, working=working) // period + 1
-    due_at = calendar.advance(anchor, periods * period, working=working)
-    if due_at <= context.now:
-        due_at = calendar.advance(anchor, (periods + 1) * period, working=working)
-    return by_rule(issue, context, "interim", level=level, start=anchor).model_copy(
-        update={"due_at": due_at, "rule": rule, "allowance": allowance}
-    )
+    first = by_rule(issue, context, "interim", level=level, start=anchor)
+    assert first.allowance is not None
+    calendar = context.calendar(issue.village)
+    period = calendar.length(first.allowance)
+    periods = calendar.used(anchor, context.now, working=is_working(first.allowance)) // period + 1
+    ahead = in_periods(first, calendar, period, periods)
+    return ahead if ahead.due_at > context.now else in_periods(first, calendar, period, periods + 1)
+
+
+def in_periods(first: Deadline, calendar: Calendar, period: timedelta, periods: int) -> Deadline:
+    """A recurring deadline, `periods` whole periods after its start."""
+    later = first.model_copy(update={"left": round((periods * period).total_seconds())})
+    return later.model_copy(update={"due_at": due(later, calendar)})
 
 
 def pause(issue: Issue, context: Context) -> tuple[PausedClock, ...]:
-    """The clocks that a suspension stops, each with what is left of it."""
-    return tuple(
-        PausedClock(
-            deadline=deadline,
-            left=context.rules.calendar.seconds_left(context.now, deadline.due_at, working=is_working(deadline.allowance)),
-        )
-        for deadline in issue.running
-        if deadline.kind in STOPPED_BY_SUSPENSION
-    )
+    """The clocks that a suspension stops, each with what is left of it and what was used."""
+    calendar = context.calendar(issue.village)
+    return tuple(paused(deadline, context, calendar) for deadline in issue.running if deadline.kind in STOPPED_BY_SUSPENSION)
+
+
+def paused(deadline: Deadline, context: Context, calendar: Calendar) -> PausedClock:
+    """One clock, stopped now."""
+    working = is_working(deadline.allowance)
+    used = calendar.used(deadline.counted_from or deadline.started_at, context.now, working=working)
+    left = calendar.seconds_left(context.now, deadline.due_at, working=working)
+    return PausedClock(deadline=deadline, left=left, used=deadline.used + int(used.total_seconds()))
 
 
 def resume(issue: Issue, context: Context) -> tuple[Deadline, ...]:
     """The stopped clocks, running on from now with the time they had left."""
-    return tuple(
-        moved(
-            clock.deadline,
-            context,
-            context.rules.calendar.advance(context.now, timedelta(seconds=clock.left), working=is_working(clock.deadline.allowance)),
-        )
-        for clock in issue.paused
+    return tuple(resumed(clock, context, context.calendar(issue.village)) for clock in issue.paused)
+
+
+def resumed(clock: PausedClock, context: Context, calendar: Calendar) -> Deadline:
+    """One stopped clock, running on from now, with the warning (if it is still owed) as far before the deadline as it was.
+
+    The time that the pause took is not counted: with 75 % the warning comes when a quarter of what was allowed is left.
+    """
+    former = clock.deadline
+    working = is_working(former.allowance)
+    going = former.model_copy(
+        update={"counted_from": context.now, "left": clock.left, "used": clock.used, "calendar_version": calendar.version}
+    )
+    due_at = due(going, calendar)
+    warn_at = None
+    if former.kind in WARNED and former.warn_at is not None:
+        ahead = calendar.used(former.warn_at, former.due_at, working=working)
+        left = timedelta(seconds=clock.left)
+        warn_at = calendar.advance(context.now, left - ahead, working=working) if left > ahead else context.now
+    return going.model_copy(update={"due_at": due_at, "warn_at": warn_at})
+
+
+def extended(issue: Issue, deadline: Deadline, context: Context, until: datetime) -> Deadline:
+    """The handle deadline at the granted date; its handler is warned anew at the policy's share of the longer time."""
+    calendar = context.calendar(issue.village)
+    working = is_working(deadline.allowance)
+    _, share = context.rules.allowance("warn", issue.facts())
+    left = calendar.used(context.now, until, working=working)
+    rest = calendar.used(deadline.started_at, until, working=working) * (1 - share.amount / 100)
+    warn_at = calendar.advance(context.now, left - rest, working=working) if left > rest else context.now
+    return deadline.model_copy(
+        update={
+            "due_at": until,
+            "warn_at": warn_at,
+            "calendar_version": calendar.version,
+            "counted_from": None,
+            "left": None,
+            "extended": True,
+        }
     )
 
 
-def moved(deadline: Deadline, context: Context, due_at: datetime) -> Deadline:
-    """The same deadline at another instant, with the warning (if it is still owed) at 75 % of the whole time.
-
-    The time that a pause took is not counted: the warning comes when a quarter of what was allowed is left.
-    """
-    calendar = context.rules.calendar
+def warned_at(deadline: Deadline, former: Deadline, share: Allowance, context: Context, calendar: Calendar) -> datetime | None:
+    """When the handler of a moved deadline is warned: at `share` of its time; never a second time for a deadline that came closer."""
+    if deadline.kind not in WARNED:
+        return None
     working = is_working(deadline.allowance)
-    warn_at = None
-    if deadline.kind in WARNED and deadline.warn_at is not None:
-        ahead = calendar.used(deadline.warn_at, deadline.due_at, working=working)
-        left = calendar.used(context.now, due_at, working=working)
-        warn_at = calendar.advance(context.now, left - ahead, working=working) if left > ahead else context.now
-    return deadline.model_copy(update={"due_at": due_at, "warn_at": warn_at, "calendar_version": calendar.version})
-
-
-def extended(deadline: Deadline, context: Context, until: datetime) -> Deadline:
-    """The handle deadline at the granted date; its handler is warned anew at 75 % of the longer time."""
-    calendar = context.rules.calendar
-    working = is_working(deadline.allowance)
-    left = calendar.used(context.now, until, working=working)
-    quarter = calendar.used(deadline.started_at, until, working=working) * (1 - WARN_SHARE)
-    warn_at = calendar.advance(context.now, left - quarter, working=working) if left > quarter else context.now
-    return deadline.model_copy(update={"due_at": until, "warn_at": warn_at, "calendar_version": calendar.version})
+    rest = calendar.length(deadline.allowance) * (1 - share.amount / 100) if deadline.allowance else timedelta()
+    left = calendar.used(context.now, deadline.due_at, working=working)
+    if left > rest:
+        return calendar.advance(context.now, left - rest, working=working)
+    return context.now if former.warn_at is not None else None

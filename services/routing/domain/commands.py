@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from services.routing.domain.directory import Directory
-from services.routing.domain.policy import Rulebook
+from services.routing.domain.rulebook import Rulebook
+from services.routing.domain.worktime import Calendar
 from shared.contracts import Event
 from shared.contracts.values import Category, Evidence, Outcome, Priority, SupervisionKind
 
@@ -27,6 +28,10 @@ class Context:
     now: datetime
     rules: Rulebook
     directory: Directory
+
+    def calendar(self, region: str) -> Calendar:
+        """The calendar in force, as it holds in the region of an issue."""
+        return self.rules.calendar.of_region(region)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _too_late(issue: Issue, fact: Recorded[Any], context: Context) -> bool:
     if issue.closed_at is None:
         return False
     _, window = context.rules.allowance("reopening", issue.facts())
-    return fact.time > context.rules.calendar.after(issue.closed_at, window)
+    return fact.time > context.calendar(issue.village).after(issue.closed_at, window)
 
 
 def _notice_delivered(issue: Issue, fact: Recorded[notify.NoticeDelivered], context: Context) -> Events:

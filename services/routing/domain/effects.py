@@ -126,13 +126,17 @@ def _resume(issue: Issue, command: ask.Resume, actor: Actor, context: Context) -
 
 
 def _request_extension(issue: Issue, command: ask.RequestExtension, actor: Actor, context: Context) -> Events:
-    return (ExtensionRequested(until=command.until, reason=command.reason, by=actor.subject),)
+    handle = issue.running_of("handle")
+    decided = by_rule(issue, context, "extension")
+    # Where the handle deadline comes first, that is when the request ends refused.
+    deadlines = (decided,) if handle is None or decided.due_at < handle.due_at else ()
+    return (ExtensionRequested(until=command.until, reason=command.reason, by=actor.subject, deadlines=deadlines),)
 
 
 def _decide_extension(issue: Issue, command: ask.DecideExtension, actor: Actor, context: Context) -> Events:
     handle = issue.running_of("handle")
     granted = command.granted and issue.extension is not None and handle is not None
-    deadlines = (extended(handle, context, issue.extension.until),) if granted and handle and issue.extension else ()
+    deadlines = (extended(issue, handle, context, issue.extension.until),) if granted and handle and issue.extension else ()
     return (ExtensionDecided(granted=granted, reason=command.reason, by=actor.subject, deadlines=deadlines),)
 
 

@@ -14,6 +14,7 @@ LEVEL_CLOCKS: tuple[DeadlineKind, ...] = (
     "handle",
     "arbitration",
     "suspension",
+    "extension",
     "supervise_notice",
     "supervise_criticism",
     "answer",
@@ -103,7 +104,9 @@ def _warned(issue: Issue, event: routing.DeadlineWarned, recorded: Recorded[Any]
 
 def _fresh_stay(issue: Issue) -> Issue:
     """A new stay at a level: nothing of the former stay's clocks, returns, suspensions or requests is left."""
-    return replace(issue, returns=0, suspensions=0, paused=(), extension=None, dissatisfied_again=False).without(*LEVEL_CLOCKS)
+    return replace(issue, returns=0, suspensions=0, extensions=0, paused=(), extension=None, dissatisfied_again=False).without(
+        *LEVEL_CLOCKS
+    )
 
 
 def _escalated(issue: Issue, event: routing.Escalated, recorded: Recorded[Any]) -> Issue:
@@ -148,25 +151,31 @@ def _resumed(issue: Issue, event: routing.Resumed, recorded: Recorded[Any]) -> I
 
 
 def _extension_requested(issue: Issue, event: routing.ExtensionRequested, recorded: Recorded[Any]) -> Issue:
-    return replace(issue, extension=event)
+    return replace(issue, extension=event).with_deadlines(event.deadlines)
 
 
 def _extension_decided(issue: Issue, event: routing.ExtensionDecided, recorded: Recorded[Any]) -> Issue:
-    return replace(issue, extension=None).with_deadlines(event.deadlines)
+    granted = issue.extensions + (1 if event.granted else 0)
+    return replace(issue, extension=None, extensions=granted).without("extension").with_deadlines(event.deadlines)
 
 
 def _deadlines_moved(issue: Issue, event: routing.DeadlineChanged, recorded: Recorded[Any]) -> Issue:
-    return issue.with_deadlines(event.deadlines)
+    changed = {clock.deadline.deadline_id: clock for clock in event.paused}
+    paused = tuple(changed.get(clock.deadline.deadline_id, clock) for clock in issue.paused)
+    return replace(issue, paused=paused).with_deadlines(event.deadlines)
 
 
 def _supervised(issue: Issue, event: routing.Supervised, recorded: Recorded[Any]) -> Issue:
     ended = issue if event.missed is None else issue.without_id(event.missed.deadline_id)
-    return ended.with_deadlines(event.deadlines)
+    supervised = ended.supervised if event.by is None else {**ended.supervised, event.kind: recorded.time}
+    return replace(ended, supervised=supervised).with_deadlines(event.deadlines)
 
 
 def _referred(issue: Issue, event: routing.Referred, recorded: Recorded[Any]) -> Issue:
     issue = replace(issue, state="referred", extension=None)
-    return issue.without("accept", "handle", "supervise_notice", "supervise_criticism", "promise").with_deadlines(event.deadlines)
+    return issue.without("accept", "handle", "extension", "supervise_notice", "supervise_criticism", "promise").with_deadlines(
+        event.deadlines
+    )
 
 
 def _interim(issue: Issue, event: routing.InterimAnswered, recorded: Recorded[Any]) -> Issue:

@@ -51,6 +51,10 @@ def _suspension(issue: Issue, deadline: Deadline, context: Context) -> Events:
     return (Resumed(by=None, deadlines=resume(issue, context)),)
 
 
+def _extension(issue: Issue, deadline: Deadline, context: Context) -> Events:
+    return refuse_extension(issue, "not_decided_in_time")
+
+
 def _task(issue: Issue, deadline: Deadline, context: Context) -> Events:
     task_id = deadline.deadline_id.removeprefix("task-")
     task = issue.tasks.get(task_id)
@@ -94,6 +98,7 @@ LAPSES: Mapping[DeadlineKind, Callable[[Issue, Deadline, Context], Events]] = {
     "supervise_criticism": _supervise_criticism,
     "arbitration": _arbitration,
     "suspension": _suspension,
+    "extension": _extension,
     "task": _task,
     "promise": _promise,
     "interim": _interim,

@@ -6,10 +6,9 @@ the region (a longer code prefix before a shorter one), the level. Every rule th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from services.routing.domain.worktime import Calendar
-from shared.contracts.routing import PolicyPublished, PolicyRule
+from shared.contracts.routing import PolicyRule
 from shared.contracts.values import Allowance
 
 Setting = Literal[
@@ -22,17 +21,34 @@ Setting = Literal[
     "visit",
     "visit_again",
     "suspension",
+    "extension",
     "supervise_notice",
     "supervise_criticism",
     "reopening",
+    "warn",
+    "grace",
+    "suspensions",
+    "extensions",
+    "extension_length",
+    "supervision_gap",
 ]
-"""What a policy can set. `suspension` is the longest suspension, `reopening` how long after closing a reporter can come back."""
+"""What a policy can set. Besides the clocks of those names:
+
+- `visit_again`: the time for a return visit that was missed; `reopening`: how long after closing a reporter can come back;
+- `suspension`: the longest suspension; `suspensions`: how many a stay at one level may have;
+- `extension`: how long the level above has to decide a request; `extensions`: how many may be granted at one level; `extension_length`:
+  how far one may move the handle deadline;
+- `warn`: the share of an accept or handle deadline after which its handler is warned;
+- `grace`: what a deadline gets that a new policy puts into the past;
+- `supervision_gap`: the least time between two supervisions of one kind by a person.
+"""
+
+SETTINGS: tuple[Setting, ...] = get_args(Setting)
+SHARES: frozenset[Setting] = frozenset({"warn"})
+NUMBERS: frozenset[Setting] = frozenset({"suspensions", "extensions"})
 
 CRITERIA = ("label", "topic", "category", "priority", "channel", "region", "level")
 """Strongest first."""
-
-WARN_SHARE = 0.75
-"""Share of an accept or handle deadline after which its handler is warned (domain.md, timer table)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +64,17 @@ class Facts:
     labels: tuple[str, ...]
 
 
-class NoRule(ValueError):
-    """A policy that leaves a clock unset; publication refuses such a policy."""
-
-
 def fits(rule: PolicyRule, facts: Facts) -> bool:
     """Whether every criterion of `rule` holds for the issue."""
-    return all(_fits(criterion, wanted, facts) for criterion, wanted in rule.match.items())
+    return not misfits(rule, facts)
 
 
-def _fits(criterion: str, wanted: str, facts: Facts) -> bool:
+def misfits(rule: PolicyRule, facts: Facts) -> tuple[str, ...]:
+    """The criteria of `rule` that do not hold for the issue, strongest first."""
+    return tuple(name for name in CRITERIA if name in rule.match and not _holds(name, rule.match[name], facts))
+
+
+def _holds(criterion: str, wanted: str, facts: Facts) -> bool:
     if criterion == "label":
         return wanted in facts.labels
     if criterion == "region":
@@ -69,28 +86,6 @@ def _fits(criterion: str, wanted: str, facts: Facts) -> bool:
 def weight(rule: PolicyRule) -> tuple[int, ...]:
     """How specific a rule is: of two weights the greater wins."""
     return tuple(0 if name not in rule.match else len(rule.match[name]) if name == "region" else 1 for name in CRITERIA)
-
-
-@dataclass(frozen=True)
-class Rulebook:
-    """The policy in force and the calendar in force."""
-
-    policy: str
-    version: int
-    rules: tuple[PolicyRule, ...]
-    calendar: Calendar
-
-    @classmethod
-    def of(cls, policy: PolicyPublished, calendar: Calendar) -> "Rulebook":
-        """The rulebook that a published policy and a calendar make."""
-        return cls(policy.policy, policy.version, tuple(sorted(policy.rules, key=weight, reverse=True)), calendar)
-
-    def allowance(self, setting: Setting, facts: Facts) -> tuple[str, Allowance]:
-        """The name of the winning rule, and what it allows. Raises `NoRule`."""
-        for rule in self.rules:
-            if setting in rule.set and fits(rule, facts):
-                return rule.rule, rule.set[setting]
-        raise NoRule(f"policy {self.policy} version {self.version} sets no {setting} for {facts}")
 
 
 def rule(name: str, match: Mapping[str, str], **settings: str) -> PolicyRule:

@@ -19,6 +19,7 @@ from shared.contracts.values import (
     Level,
     Priority,
     State,
+    SupervisionKind,
     Task,
 )
 
@@ -35,6 +36,7 @@ RUNS_IN: Mapping[DeadlineKind, frozenset[State]] = {
     "supervise_criticism": frozenset({"assigned", "in_progress", "in_arbitration"}),
     "arbitration": frozenset({"in_arbitration"}),
     "suspension": frozenset({"suspended"}),
+    "extension": frozenset({"in_progress"}),
     "task": WORKING_STATES,
     "promise": frozenset({"referred", "closed"}),
     "interim": WORKING_STATES,
@@ -51,6 +53,7 @@ class Issue:
 
     `deadlines` holds every deadline that was set and not ended, by id; `running` those that count now. `version` is contract.md's,
     `stream_version` the number of events. `resolved_by_event` is the id of the latest `Resolved`, which notices of the resolution name.
+    `extensions` were granted, `suspensions` begun at this level; `supervised` is when somebody last gave each degree of supervision.
     `unsettled` are the facts of intake and notify that no event of routing has followed yet: the next decision draws their consequences
     before anything else.
     """
@@ -79,6 +82,8 @@ class Issue:
     suspensions: int = 0
     paused: tuple[routing.PausedClock, ...] = ()
     extension: routing.ExtensionRequested | None = None
+    extensions: int = 0
+    supervised: Mapping[SupervisionKind, datetime] = field(default_factory=dict[SupervisionKind, datetime])
     tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
     resolution: int = 0
     resolved_by_event: str | None = None

@@ -102,11 +102,11 @@ def escalate(
     return (*refuse_extension(issue), event, *_tell_if_nobody(issue, context, handler))
 
 
-def refuse_extension(issue: Issue) -> Events:
-    """A request that nobody decided in time is refused."""
+def refuse_extension(issue: Issue, reason: str = "deadline_came_first") -> Events:
+    """A request that nobody decided in time is refused: silence is a no."""
     if issue.extension is None:
         return ()
-    return (ExtensionDecided(granted=False, reason="deadline_came_first", by=None),)
+    return (ExtensionDecided(granted=False, reason=reason, by=None),)
 
 
 def climb(

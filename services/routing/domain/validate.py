@@ -16,6 +16,7 @@ from services.routing.domain.commands import (
     Refer,
     RequestExtension,
     Resolve,
+    Supervise,
     Suspend,
 )
 from services.routing.domain.state import Issue
@@ -73,16 +74,32 @@ def _complete_task(issue: Issue, command: CompleteTask, context: Context) -> Ite
 
 def _suspend(issue: Issue, command: Suspend, context: Context) -> Iterator[FieldError]:
     _, longest = context.rules.allowance("suspension", issue.facts())
+    _, times = context.rules.allowance("suspensions", issue.facts())
+    if issue.suspensions >= times.amount:
+        yield FieldError("", "suspensions_used_up")
     if command.until <= context.now:
         yield FieldError("/until", "not_in_future")
-    elif command.until > context.rules.calendar.after(context.now, longest):
+    elif command.until > context.calendar(issue.village).after(context.now, longest):
         yield FieldError("/until", "suspension_too_long")
 
 
 def _extension(issue: Issue, command: RequestExtension, context: Context) -> Iterator[FieldError]:
     handle = issue.running_of("handle")
+    _, longest = context.rules.allowance("extension_length", issue.facts())
+    _, times = context.rules.allowance("extensions", issue.facts())
+    if issue.extensions >= times.amount:
+        yield FieldError("", "extensions_used_up")
     if command.until <= context.now or (handle is not None and command.until <= handle.due_at):
         yield FieldError("/until", "not_after_deadline")
+    elif handle is not None and command.until > context.calendar(issue.village).after(handle.due_at, longest):
+        yield FieldError("/until", "extension_too_long")
+
+
+def _supervise(issue: Issue, command: Supervise, context: Context) -> Iterator[FieldError]:
+    last = issue.supervised.get(command.kind)
+    _, gap = context.rules.allowance("supervision_gap", issue.facts())
+    if last is not None and context.now < context.calendar(issue.village).after(last, gap):
+        yield FieldError("/kind", "supervised_lately")
 
 
 def _refer(issue: Issue, command: Refer, context: Context) -> Iterator[FieldError]:
@@ -108,6 +125,7 @@ _RULES: Mapping[type[Any], Callable[[Issue, Any, Context], Iterator[FieldError]]
     CompleteTask: _complete_task,
     Suspend: _suspend,
     RequestExtension: _extension,
+    Supervise: _supervise,
     Refer: _refer,
     RecordReturnVisit: _visit,
 }

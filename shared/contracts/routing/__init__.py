@@ -6,7 +6,9 @@ calendars and directory by which all of it is decided.
 
 from shared.contracts.routing.administration import (
     CalendarChanged,
+    CalendarOverride,
     DirectoryChanged,
+    OpenIssues,
     PolicyPublished,
     PolicyRule,
     RolloutCompleted,
@@ -52,6 +54,7 @@ __all__ = [
     "Arbitrated",
     "Assigned",
     "CalendarChanged",
+    "CalendarOverride",
     "Closed",
     "DeadlineChanged",
     "DeadlineWarned",
@@ -61,6 +64,7 @@ __all__ = [
     "ExtensionDecided",
     "ExtensionRequested",
     "InterimAnswered",
+    "OpenIssues",
     "PausedClock",
     "PolicyPublished",
     "PolicyRule",

@@ -61,10 +61,11 @@ class TaskLapsed(Event, owner="routing"):
 
 
 class PausedClock(Value):
-    """A clock that stands still: the deadline as it was, and what was left of it, in seconds of its own time (working or clock)."""
+    """A clock that stands still: the deadline as it was; what was left of it and what was used, in seconds of its own time."""
 
     deadline: Deadline
     left: int
+    used: int = 0
 
 
 class Suspended(Event, owner="routing"):
@@ -94,18 +95,21 @@ class Resumed(Event, owner="routing"):
 class ExtensionRequested(Event, owner="routing"):
     """The handler asked for a later handle deadline; asking stops no clock.
 
-    Emitted by routing on `request-extension`. Never contains: deadlines, for none moves before the decision; personal data.
+    Emitted by routing on `request-extension`. `deadlines` says by when the level above has to decide. Never contains: a later handle
+    deadline, for none moves before the decision; personal data.
     """
 
     until: Instant
     reason: str
     by: str
+    deadlines: tuple[Deadline, ...] = ()
 
 
 class ExtensionDecided(Event, owner="routing"):
     """The level above granted (`deadlines`) or refused an extension.
 
-    Emitted by routing on `decide-extension`, and refused (`by` null) when the handle deadline came first. Never contains: personal data.
+    Emitted by routing on `decide-extension`, and refused (`by` null) when the level above did not decide in time or the handle deadline
+    came first. Never contains: personal data.
     """
 
     granted: bool
@@ -115,14 +119,18 @@ class ExtensionDecided(Event, owner="routing"):
 
 
 class DeadlineChanged(Event, owner="routing"):
-    """A new policy or calendar moved deadlines of this issue; `former` are the replaced ones.
+    """A new policy or calendar moved deadlines of this issue: `former` are the replaced ones, `deadlines` and `paused` the new.
 
-    Emitted by routing in a roll-out, once for each issue that it moves. Never contains: deadlines that stayed.
+    Emitted by routing in a roll-out (`rollout_id`), once for each issue that it moves. `reason` says which versions; `grace` names the
+    deadlines that the new rules would have let lapse before now, and that got the policy's grace. Never contains: deadlines that stayed.
     """
 
     reason: str
     former: tuple[Deadline, ...]
     deadlines: tuple[Deadline, ...]
+    paused: tuple[PausedClock, ...] = ()
+    grace: tuple[str, ...] = ()
+    rollout_id: str | None = None
 
 
 class Supervised(Event, owner="routing"):

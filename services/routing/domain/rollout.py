@@ -1,0 +1,186 @@
+"""What a new policy or calendar does to an issue whose clocks run already. Pure; previews and roll-outs call the same function.
+
+A deadline keeps what was used of it. Its allowance comes from the new rules where they differ from those by which it was set; where only
+the calendar differs, the same time is counted again. What a person granted or chose stays. What would have lapsed before now gets the
+policy's grace instead, and never more than it had.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.routing.domain.clocks import due, next_interim, paused, setting_of, warned_at
+from services.routing.domain.commands import Context
+from services.routing.domain.policy import Setting
+from services.routing.domain.rulebook import Rulebook
+from services.routing.domain.state import Issue
+from services.routing.domain.steps import Events
+from services.routing.domain.worktime import Calendar, is_working
+from shared.contracts.routing import DeadlineChanged, OpenIssues, PausedClock
+from shared.contracts.values import Allowance, Deadline
+
+LATER_IS_BETTER = frozenset({"rating"})
+"""Kinds that are the citizen's own time; all others are better for the citizen when they come sooner."""
+
+GRACE: Setting = "grace"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A deadline that a roll-out moves. `stopped`: it stands still in a suspension; then `clock` has what will be left of it."""
+
+    former: Deadline
+    deadline: Deadline
+    clock: PausedClock | None = None
+
+    @property
+    def grace(self) -> bool:
+        """Whether the new rules put it into the past."""
+        return self.deadline.setting == GRACE
+
+    @property
+    def seconds(self) -> float:
+        """How much later it is than before; negative for sooner."""
+        return (self.deadline.due_at - self.former.due_at).total_seconds()
+
+
+def moves(issue: Issue, context: Context, former: Mapping[int, Rulebook], mode: OpenIssues = "recompute") -> tuple[Move, ...]:
+    """The deadlines of an issue that the rules of `context` move; nothing that is due may be unsettled.
+
+    Args:
+        issue: as it stands.
+        context: the new rules and the instant.
+        former: the rulebooks by which deadlines were set, by version of the policy.
+        mode: what the publication says about open issues.
+    """
+    if mode == "keep":
+        return ()
+    return tuple(move for move in _moves(issue, context, former) if mode == "recompute" or _better(move))
+
+
+def _better(move: Move) -> bool:
+    return move.seconds > 0 if move.former.kind in LATER_IS_BETTER else move.seconds < 0
+
+
+def _moves(issue: Issue, context: Context, former: Mapping[int, Rulebook]) -> Iterator[Move]:
+    calendar = context.calendar(issue.village)
+    for deadline in issue.running:
+        if not _ruled(deadline):
+            continue
+        new = _graced(_renewed(issue, deadline, context, former, calendar), deadline, issue, context, calendar)
+        if new.due_at != deadline.due_at:
+            yield Move(deadline, _warned(new, deadline, issue, context, calendar))
+    for clock in issue.paused:
+        if _ruled(clock.deadline) and (moved := _moved_while_stopped(issue, clock, context, former, calendar)) is not None:
+            yield moved
+
+
+def _ruled(deadline: Deadline) -> bool:
+    return deadline.allowance is not None and not deadline.extended and deadline.setting != GRACE
+
+
+def _renewed(issue: Issue, deadline: Deadline, context: Context, former: Mapping[int, Rulebook], calendar: Calendar) -> Deadline:
+    """The deadline by the new rules, before any grace; the same rules give the same allowance whatever else changed since."""
+    rule, allowance = _new_allowance(issue, deadline, context, former)
+    if deadline.kind == "interim" and issue.level is not None:
+        return next_interim(issue, context, issue.level).model_copy(update={"deadline_id": deadline.deadline_id})
+    changes: dict[str, object] = {"calendar_version": calendar.version}
+    if allowance != deadline.allowance:
+        changes |= {"rule": rule, "allowance": allowance, "policy_version": context.rules.version}
+        if deadline.counted_from is not None:
+            used = _used(deadline, allowance, former, calendar)
+            changes |= {"used": used, "left": _seconds(calendar.length(allowance)) - used}
+    new = deadline.model_copy(update=changes)
+    return new.model_copy(update={"due_at": due(new, calendar)})
+
+
+def _new_allowance(issue: Issue, deadline: Deadline, context: Context, former: Mapping[int, Rulebook]) -> tuple[str, Allowance]:
+    setting: Setting = deadline.setting or setting_of(deadline.kind)  # pyright: ignore[reportAssignmentType]
+    facts = issue.facts()
+    new = context.rules.allowance(setting, facts)
+    before = former.get(deadline.policy_version)
+    assert deadline.allowance is not None
+    if before is not None and before.allowance(setting, facts)[1] == new[1]:
+        return deadline.rule or "", deadline.allowance
+    return new
+
+
+def _used(deadline: Deadline, allowance: Allowance, former: Mapping[int, Rulebook], calendar: Calendar) -> int:
+    """What was used before the last pause, in the time of the new allowance: a third of the old one is a third of the new."""
+    assert deadline.allowance is not None
+    if is_working(deadline.allowance) == is_working(allowance):
+        return deadline.used
+    return round(deadline.used / _seconds(calendar.length(deadline.allowance)) * _seconds(calendar.length(allowance)))
+
+
+def _graced(new: Deadline, old: Deadline, issue: Issue, context: Context, calendar: Calendar) -> Deadline:
+    if new.due_at > context.now:
+        return new
+    rule, grace = context.rules.allowance(GRACE, issue.facts())
+    given = new.model_copy(
+        update={
+            "rule": rule,
+            "setting": GRACE,
+            "allowance": grace,
+            "policy_version": context.rules.version,
+            "counted_from": context.now,
+            "left": None,
+            "used": 0,
+        }
+    )
+    given = given.model_copy(update={"due_at": due(given, calendar)})
+    return given if given.due_at < old.due_at else old
+
+
+def _warned(new: Deadline, old: Deadline, issue: Issue, context: Context, calendar: Calendar) -> Deadline:
+    _, share = context.rules.allowance("warn", issue.facts())
+    return new.model_copy(update={"warn_at": warned_at(new, old, share, context, calendar)})
+
+
+def _moved_while_stopped(
+    issue: Issue, clock: PausedClock, context: Context, former: Mapping[int, Rulebook], calendar: Calendar
+) -> Move | None:
+    """A stopped clock keeps what was used; a new calendar takes nothing from what is left."""
+    rule, allowance = _new_allowance(issue, clock.deadline, context, former)
+    if allowance == clock.deadline.allowance:
+        return None
+    going = clock.deadline.model_copy(update={"counted_from": context.now, "left": clock.left, "used": clock.used})
+    used = _used(going, allowance, former, calendar)
+    new = going.model_copy(
+        update={
+            "rule": rule,
+            "allowance": allowance,
+            "policy_version": context.rules.version,
+            "calendar_version": calendar.version,
+            "used": used,
+            "left": _seconds(calendar.length(allowance)) - used,
+        }
+    )
+    old = going.model_copy(update={"due_at": due(going, calendar)})
+    new = _graced(new.model_copy(update={"due_at": due(new, calendar)}), old, issue, context, calendar)
+    if new.due_at == old.due_at:
+        return None
+    new = _warned(new, clock.deadline, issue, context, calendar)
+    stopped = paused(new, context, calendar)
+    return Move(old, new, stopped.model_copy(update={"used": new.used}))
+
+
+def _seconds(length: timedelta) -> int:
+    return round(length.total_seconds())
+
+
+def change(issue: Issue, context: Context, former: Mapping[int, Rulebook], *, mode: OpenIssues, reason: str, rollout_id: str) -> Events:
+    """`DeadlineChanged` for an issue that the new rules move, nothing for one that they leave as it is."""
+    found = moves(issue, context, former, mode)
+    if not found:
+        return ()
+    return (
+        DeadlineChanged(
+            reason=reason,
+            former=tuple(move.former for move in found),
+            deadlines=tuple(move.deadline for move in found if move.clock is None),
+            paused=tuple(move.clock for move in found if move.clock is not None),
+            grace=tuple(move.deadline.deadline_id for move in found if move.grace),
+            rollout_id=rollout_id,
+        ),
+    )
