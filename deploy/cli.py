@@ -17,6 +17,8 @@ COMMANDS = {
     "events": ("events", "Follow, verify and republish events."),
     "projections": ("projections", "Rebuild read models."),
     "routing": ("routing", "Reseat workflows from the log."),
+    "calendar": ("calendar", "The working calendar: days, files, market and typhoon days."),
+    "sla": ("sla", "Policies, previews, roll-outs, and why a deadline is what it is."),
     "accounts": ("accounts", "Add staff accounts."),
     "reporter": ("reporter", "Erase a reporter's personal data."),
     "vault": ("vault", "Rotate the keys of the vault."),

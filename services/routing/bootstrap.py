@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
 
+from services.routing.calendars import Calendars
 from services.routing.context import ContextSource
 from services.routing.handlers import IssueHandlers
 from services.routing.overseer import Overseer
+from services.routing.policies import Policies
+from services.routing.rollouts import Rollouts
 from services.routing.rules import RulesHolder, read_rules, seed_rules
 from services.routing.settings import Settings
 from services.routing.staff import Staff, build_staff, seed_staff
@@ -39,6 +42,10 @@ class App:
     staff: Staff
     contexts: ContextSource
     issues: IssueHandlers
+    rules: RulesHolder
+    rollouts: Rollouts
+    policies: Policies
+    calendars: Calendars
     receipts: Receipts
     clock: Clock
 
@@ -60,6 +67,31 @@ class App:
                     raise
 
 
+def assemble(settings: Settings, database: Database, log: EventLog, clock: Clock) -> App:
+    """The handlers over a database, a log and a clock. Makes the first signing key where there is none."""
+    regions = Regions.load(settings.regions_file)
+    staff = build_staff(settings, database, log, regions, clock)
+    rules = RulesHolder(log)
+    contexts = ContextSource(clock, rules, staff.holder)
+    issues = IssueHandlers(database, log, contexts)
+    rollouts = Rollouts(database, log, rules, staff.holder, issues, clock)
+    return App(
+        settings=settings,
+        database=database,
+        log=log,
+        regions=regions,
+        staff=staff,
+        contexts=contexts,
+        issues=issues,
+        rules=rules,
+        rollouts=rollouts,
+        policies=Policies(log, rules, staff.holder, regions, rollouts, clock, settings.four_eyes),
+        calendars=Calendars(log, rules, regions, rollouts, clock),
+        receipts=Receipts.of(settings.secrets_dir),
+        clock=clock,
+    )
+
+
 @asynccontextmanager
 async def bootstrap(settings: Settings) -> AsyncIterator[App]:
     """Database, log and handlers, closed at the end."""
@@ -67,22 +99,7 @@ async def bootstrap(settings: Settings) -> AsyncIterator[App]:
     database = Database(url, pool_size=10)
     try:
         async with outbox_bell(url) as bell:
-            log = EventLog(SOURCE, wake=bell.ring)
-            regions = Regions.load(settings.regions_file)
-            clock = PostgresClock()
-            staff = build_staff(settings, database, log, regions, clock)
-            contexts = ContextSource(clock, RulesHolder(log), staff.holder)
-            yield App(
-                settings=settings,
-                database=database,
-                log=log,
-                regions=regions,
-                staff=staff,
-                contexts=contexts,
-                issues=IssueHandlers(database, log, contexts),
-                receipts=Receipts.of(settings.secrets_dir),
-                clock=clock,
-            )
+            yield assemble(settings, database, EventLog(SOURCE, wake=bell.ring), PostgresClock())
     finally:
         await database.close()
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.directory import DirectoryHolder
 from services.routing.domain.commands import Context
-from services.routing.rules import RulesHolder
+from services.routing.rules import Rules, RulesHolder
 from shared.clock import Clock
 
 LOOK_AGAIN_AFTER = 0.5
@@ -21,6 +21,10 @@ class ContextSource:
         self._rules = rules
         self._directory = directory
         self._looked_at = float("-inf")
+
+    async def rules(self, session: AsyncSession) -> Rules:
+        """Every version of the rules, as the log has them now. Raises `NoRules` before the first start has seeded them."""
+        return await self._rules.fresh(session)
 
     async def context(self, session: AsyncSession) -> Context:
         """The context of a decision that is made now."""

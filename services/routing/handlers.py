@@ -1,6 +1,6 @@
 """Load, decide, append: what the subscriber, the timer and the API call for an issue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing import repository
 from services.routing.context import ContextSource
-from services.routing.domain.commands import Actor, Command, Refusal
+from services.routing.domain.commands import Actor, Command, Context, Refusal
 from services.routing.domain.decide import decide
 from services.routing.domain.evolve import evolve, replay
+from services.routing.domain.rollout import change
+from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.settle import settle
 from services.routing.domain.state import Issue
+from services.routing.tables import Rollout
 from services.routing.workflows import Seen
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded
+from shared.contracts.routing import OpenIssues
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog, Head
 from shared.metrics import TIMER_LAG_SECONDS
@@ -104,6 +108,18 @@ class IssueHandlers:
         decision = decide(loaded.issue, command, actor, context, expected_version=expected_version)
         issue = await self._append(session, loaded, decision.events, context.now)
         return Outcome(issue, decision.refusal)
+
+    async def roll(self, session: AsyncSession, loaded: Loaded, context: Context, former: Mapping[int, Rulebook], rollout: Rollout) -> bool:
+        """Settle what is due, then move what the new rules move, in one append. Returns whether any deadline moved.
+
+        Raises:
+            ConcurrentAppend: somebody else was faster; load again in a new transaction.
+        """
+        settled, issue = settle(loaded.issue, context)
+        mode: OpenIssues = rollout.mode  # pyright: ignore[reportAssignmentType]
+        moved = change(issue, context, former, mode=mode, reason=rollout.reason, rollout_id=rollout.rollout_id)
+        await self._append(session, loaded, (*settled, *moved), context.now)
+        return bool(moved)
 
     async def _append(self, session: AsyncSession, loaded: Loaded, events: Sequence[Event], now: datetime) -> Issue:
         issue = loaded.issue

@@ -48,7 +48,7 @@ def row_of(issue: Issue) -> dict[str, object]:
         "due_at": issue.due_at,
         "next_at": issue.next_instant,
         "policy_version": max(policies, default=None),
-        "clocks": clocks_of(issue),
+        "clocks": clocks_of(issue).model_dump(mode="json", exclude_defaults=True),
         "correlation_id": issue.correlation_id,
         "version": issue.version,
         "stream_version": issue.stream_version,

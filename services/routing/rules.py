@@ -60,6 +60,11 @@ class Rules:
         effective = [policy.version for policy in self.policies if policy.effective_from <= instant]
         return self.by_version[effective[-1] if effective else self.policies[0].version]
 
+    @property
+    def newest(self) -> int:
+        """The highest version of the policy, valid or not."""
+        return max(*self.broken, *(policy.version for policy in self.policies), 0)
+
     def published(self, version: int) -> PolicyPublished | None:
         """One version of the policy."""
         return next((policy for policy in self.policies if policy.version == version), None)
@@ -159,13 +164,13 @@ async def _append(session: AsyncSession, log: EventLog, stream: str, events: lis
     await log.append(session, stream, events, after=head, now=now, region=None, correlation_id=new_id(), causation_id=None)
 
 
-def statutory_calendar(year: int) -> CalendarChanged:
-    """China's working days from `FIRST_YEAR` to the year after `year`, with the make-up workdays as far as they are announced.
+def statutory_calendar(year: int, first: int = FIRST_YEAR) -> CalendarChanged:
+    """China's working days from the year `first` to the year after `year`, with the make-up workdays as far as they are announced.
 
     Source: the State Council's yearly notices, as the package `holidays` has them. A year without make-up workdays is not announced yet,
     and is left out of `confirmed_years`.
     """
-    years = range(FIRST_YEAR, year + 2)
+    years = range(first, year + 2)
     china = holidays.country_holidays("CN", years=list(years))
     made_up: set[date] = {day for day in china.weekend_workdays if day.year in years}
     return CalendarChanged(

@@ -14,3 +14,6 @@ class Settings(CommonSettings):
     temporal_namespace: str = "default"
     health_file: Path | None = None
     """Where the worker, which has no port, says how it is."""
+
+    four_eyes: bool = True
+    """Whether a policy is published by another administrator than the one who wrote it."""

@@ -110,8 +110,9 @@ class PolicyDraft(RoutingTable, table=True):
 class Rollout(RoutingTable, table=True):
     """A roll-out of a policy or calendar version to the open issues.
 
-    `state`: waiting (for `begins_at`), planning, running, paused, done, cancelled. `total` is known once it is planned; `moved`,
-    `unchanged` and `failed` count issues that were reached. `rate` is the most issues in a second.
+    `state`: waiting (for `begins_at`), running, paused, done, cancelled. `total` is known once it is planned; `moved`, `unchanged` and
+    `failed` count issues that were reached. `rate` is the most issues in a second. `beat_at` is the last step; `swept`: at the end it was
+    looked for issues that were decided by the former rules meanwhile.
     """
 
     __tablename__ = "rollouts"  # pyright: ignore[reportAssignmentType]
@@ -128,6 +129,8 @@ class Rollout(RoutingTable, table=True):
     moved: int = 0
     unchanged: int = 0
     failed: int = 0
+    swept: bool = False
+    beat_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     begins_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     started_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))

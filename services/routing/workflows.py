@@ -104,3 +104,41 @@ class IssueWorkflow:
         workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]
         then = f"{seen.happens} due {seen.due_at:%Y-%m-%d %H:%M:%S} UTC" if seen.due_at else "nothing left to wait for"
         workflow.set_current_details(f"{seen.state}, level {seen.level or 'none'}: {then}")
+
+
+STEP_TIMEOUT = timedelta(seconds=60)
+"""Longer than the longest step, which is the plan over all open issues."""
+
+STEPS_OF_A_RUN = 200
+"""Steps after which the workflow goes on as a new run."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where a roll-out is after a step. `running` is false when it is done, cancelled or paused."""
+
+    running: bool
+    seconds: float
+
+
+def rollout_workflow_id(rollout_id: str) -> str:
+    """The workflow's id; one workflow a roll-out."""
+    return f"rollout-{rollout_id}"
+
+
+@workflow.defn(name="RolloutWorkflow")
+class RolloutWorkflow:
+    """Calls for the next step of a roll-out until there is none. It holds no truth: it can be lost, or started twice, at any time."""
+
+    @workflow.run
+    async def run(self, rollout_id: str) -> None:
+        """From where the rows say it is to the end, or to a pause; whoever resumes it starts a new one."""
+        for _ in range(STEPS_OF_A_RUN):
+            reached = await workflow.execute_local_activity(
+                "rollout_step", args=[rollout_id], result_type=Reached, start_to_close_timeout=STEP_TIMEOUT, retry_policy=TICK_RETRY
+            )
+            if not reached.running:
+                return
+            if reached.seconds > 0:
+                await workflow.sleep(reached.seconds)
+        workflow.continue_as_new(rollout_id)

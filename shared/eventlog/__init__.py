@@ -2,9 +2,10 @@
 
 from shared.eventlog.bell import OutboxBell, outbox_bell
 from shared.eventlog.lag import RelayLag, relay_lag
-from shared.eventlog.log import ConcurrentAppend, EventLog, ForbiddenEvent, Head, InvalidAppend, Loaded, Published
+from shared.eventlog.log import Append, ConcurrentAppend, EventLog, ForbiddenEvent, Head, InvalidAppend, Loaded, Published
 
 __all__ = [
+    "Append",
     "ConcurrentAppend",
     "EventLog",
     "ForbiddenEvent",

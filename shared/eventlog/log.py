@@ -56,6 +56,17 @@ class Published:
     event: Recorded[Event]
 
 
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One event for one stream, to be appended with others (`EventLog.append_each`)."""
+
+    stream: str
+    event: Event
+    after: Head
+    correlation_id: str
+    causation_id: str | None
+
+
 class EventLog:
     """The log as one service sees it.
 
@@ -154,6 +165,49 @@ class EventLog:
         if self._wake:
             after_commit(session, self._wake)
         return tuple(recorded)
+
+    async def append_each(self, session: AsyncSession, appends: Sequence[Append], *, now: datetime) -> dict[str, Recorded[Event]]:
+        """Write one event to each of at most 50 streams of one aggregate, in one round trip; the regions are those of `after`.
+
+        Returns what was appended, by stream. A stream that has moved on is left out: load it, decide again, use `append`.
+
+        Raises:
+            ForbiddenEvent: this service does not own one of the events.
+            InvalidAppend: too many streams, or an event that does not fit its stream.
+        """
+        if not appends:
+            return {}
+        with span("append_each", _DATABASE, kind=SpanKind.CLIENT, streams=len(appends)):
+            traceparent = current_traceparent()
+            sealed = {
+                each.stream: self._seal(
+                    each.event,
+                    id=new_id(),
+                    stream=each.stream,
+                    version=each.after.version + 1,
+                    time=now,
+                    region=each.after.region,
+                    correlation_id=each.correlation_id,
+                    causation_id=each.causation_id,
+                    traceparent=traceparent,
+                    prev_hash=each.after.hash,
+                )
+                for each in appends
+            }
+            columns = (
+                [each.stream for each in appends],
+                appends[0].event.aggregate,
+                [each.after.version for each in appends],
+                [each.after.hash for each in appends],
+                [sealed[each.stream][0] for each in appends],
+            )
+            try:
+                moved_on = (await self._fetch(session, "SELECT log.append_each(%s, %s, %s, %s, %b::text[])", columns))[0][0]
+            except psycopg.Error as error:
+                raise _translated(error) from error
+        if self._wake:
+            after_commit(session, self._wake)
+        return {stream: recorded for stream, (_, recorded) in sealed.items() if stream not in moved_on}
 
     def _seal(self, event: Event, **facts: Any) -> tuple[str, Recorded[Event]]:
         body, digest = seal(unsealed(event, source=self._source, **facts))

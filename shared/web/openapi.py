@@ -46,6 +46,7 @@ _WHEN = {
     413: "The body is too long.",
     415: "The content type is not supported.",
     422: "The body, a parameter, or the use of an Idempotency-Key is not valid.",
+    428: "If-Match is missing.",
     429: "Too many requests; see Retry-After.",
     503: "A server that is needed does not answer; see Retry-After.",
 }

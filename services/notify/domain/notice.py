@@ -18,6 +18,9 @@ StaffKind = Literal[
     "supervised",
     "task_invited",
     "visit_due",
+    "arbitration_asked",
+    "extension_asked",
+    "extension_decided",
     "rollout",
 ]
 REPORTER_KINDS: tuple[str, ...] = get_args(NoticeKind)
@@ -55,11 +58,14 @@ class Facts(BaseModel):
     deadline_kind: Literal["accept", "handle"] | None = None
     supervision: SupervisionKind | None = None
     visit_by: Instant | None = None
+    decide_by: Instant | None = None
     tasks: tuple[Task, ...] = ()
     policy: str | None = None
     version: int | None = None
     moved: int | None = None
     failed: int | None = None
+    calendar_version: int | None = None
+    cancelled: bool = False
 
 
 class Notice(BaseModel):

@@ -13,7 +13,7 @@ from services.notify.domain.state import Issue
 from shared.contracts import intake, notify, routing
 from shared.contracts.event import Event
 from shared.contracts.values import Deadline, Handler, Level
-from shared.regions import at_level
+from shared.regions import LADDER, at_level
 
 Turn = Callable[[Issue | None, Issue, Any], tuple[Notice, ...]]
 """(issue before, issue after, event) → notices."""
@@ -134,6 +134,37 @@ def _supervised(before: Issue | None, after: Issue, event: routing.Supervised) -
     return (Notice(recipient=_staff(event.target, after), kind="supervised", facts=facts),)
 
 
+def _asked_above(kind: str, after: Issue, facts: Facts) -> Notice:
+    """To whom decides: the dispatcher of the level above, at the top the supervisor (domain.md, U)."""
+    level = after.level or LADDER[0]
+    rung = LADDER.index(level) + 1
+    if rung < len(LADDER):
+        return Notice(recipient=to_role("dispatcher", at_level(after.region, LADDER[rung])), kind=kind, facts=facts)
+    return Notice(recipient=to_role("supervisor", at_level(after.region, level)), kind=kind, facts=facts)
+
+
+def _returned(before: Issue | None, after: Issue, event: routing.Returned) -> tuple[Notice, ...]:
+    """The first return goes to the dispatcher by `Reassigned`; the second has to be decided above."""
+    if event.to == "dispatcher":
+        return ()
+    by = next((deadline.due_at for deadline in event.deadlines if deadline.kind == "arbitration"), None)
+    facts = _charge(after).model_copy(update={"note": event.reason, "decide_by": by})
+    return (_asked_above("arbitration_asked", after, facts),)
+
+
+def _extension_requested(before: Issue | None, after: Issue, event: routing.ExtensionRequested) -> tuple[Notice, ...]:
+    by = next((deadline.due_at for deadline in event.deadlines if deadline.kind == "extension"), None)
+    facts = _charge(after).model_copy(update={"note": event.reason, "until": event.until, "decide_by": by})
+    return (_asked_above("extension_asked", after, facts),)
+
+
+def _extension_decided(before: Issue | None, after: Issue, event: routing.ExtensionDecided) -> tuple[Notice, ...]:
+    """Silence is a no: by `null`, the reason says what came first."""
+    reason = "granted" if event.granted else event.reason if event.by is None else "refused"
+    facts = _charge(after).model_copy(update={"reason": reason, "note": event.reason if event.by else None})
+    return (Notice(recipient=_staff(after.handler, after), kind="extension_decided", facts=facts),)
+
+
 def _invited(before: Issue | None, after: Issue, event: routing.UnitInvited) -> tuple[Notice, ...]:
     """One message to each officer, however many tasks they have."""
     by_recipient: dict[str, Facts] = {}
@@ -152,7 +183,14 @@ def _visit_due(before: Issue | None, after: Issue, event: routing.VisitDue) -> t
 
 def digest(event: routing.RolloutCompleted, counties: tuple[str, ...]) -> tuple[Notice, ...]:
     """What the supervisors of each county hear of a policy roll-out: one digest, not a message an issue."""
-    facts = Facts(policy=event.policy, version=event.version, moved=event.moved, failed=event.failed)
+    facts = Facts(
+        policy=event.policy,
+        version=event.version,
+        moved=event.moved,
+        failed=event.failed,
+        calendar_version=event.calendar_version,
+        cancelled=event.cancelled,
+    )
     return tuple(Notice(recipient=to_role("supervisor", county), kind="rollout", facts=facts) for county in counties)
 
 
@@ -192,6 +230,9 @@ TURNS: Mapping[type[Event], Turn] = {
     routing.Arbitrated: _handed_over,
     routing.Escalated: _escalated,
     routing.Reopened: _reopened,
+    routing.Returned: _returned,
+    routing.ExtensionRequested: _extension_requested,
+    routing.ExtensionDecided: _extension_decided,
     routing.Suspended: _suspended,
     routing.Referred: _referred,
     routing.InterimAnswered: _interim,
@@ -212,12 +253,9 @@ QUIET: Mapping[type[Event], str] = {
     routing.Accepted: "who and until when was told with the assignment",
     routing.Reclassified: "a new unit or level is told by the event that follows",
     routing.ProgressReported: "stands on the tracking page",
-    routing.Returned: "Reassigned or Arbitrated follows",
     routing.TaskCompleted: "the handler sees it in the worklist",
     routing.TaskLapsed: "Supervised follows",
     routing.Resumed: "the date was told with Suspended",
-    routing.ExtensionRequested: "staff decide in the worklist; asking stops no clock",
-    routing.ExtensionDecided: "stands on the tracking page with the new date",
     routing.DeadlineChanged: "RolloutCompleted tells it once for all",
     routing.Answered: "it is the notice that answers",
     routing.ReturnVisited: "told face to face",

@@ -120,11 +120,10 @@ def pause(issue: Issue, context: Context) -> tuple[PausedClock, ...]:
 
 
 def paused(deadline: Deadline, context: Context, calendar: Calendar) -> PausedClock:
-    """One clock, stopped now."""
-    working = is_working(deadline.allowance)
-    used = calendar.used(deadline.counted_from or deadline.started_at, context.now, working=working)
-    left = calendar.seconds_left(context.now, deadline.due_at, working=working)
-    return PausedClock(deadline=deadline, left=left, used=deadline.used + int(used.total_seconds()))
+    """One clock, stopped now. What is left and what was used make up the allowance, in whichever calendar the deadline was set."""
+    left = calendar.seconds_left(context.now, deadline.due_at, working=is_working(deadline.allowance))
+    used = round(whole(deadline, calendar).total_seconds()) - left
+    return PausedClock(deadline=deadline, left=left, used=deadline.used + max(used, 0))
 
 
 def resume(issue: Issue, context: Context) -> tuple[Deadline, ...]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.routing.domain.clocks import due, next_interim, paused, setting_of, warned_at
+from services.routing.domain.clocks import WARNED, due, next_interim, paused, setting_of, warned_at
 from services.routing.domain.commands import Context
-from services.routing.domain.policy import Setting
+from services.routing.domain.policy import Facts, Setting
 from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.state import Issue
 from services.routing.domain.steps import Events
@@ -63,13 +63,12 @@ def _better(move: Move) -> bool:
 
 
 def _moves(issue: Issue, context: Context, former: Mapping[int, Rulebook]) -> Iterator[Move]:
-    calendar = context.calendar(issue.village)
+    calendar, facts = context.calendar(issue.village), issue.facts()
     for deadline in issue.running:
-        if not _ruled(deadline):
-            continue
-        new = _graced(_renewed(issue, deadline, context, former, calendar), deadline, issue, context, calendar)
-        if new.due_at != deadline.due_at:
-            yield Move(deadline, _warned(new, deadline, issue, context, calendar))
+        if _ruled(deadline):
+            new = _renewed(issue, deadline, context, _new_allowance(facts, deadline, context, former), former, calendar)
+            if new is not None:
+                yield Move(deadline, new)
     for clock in issue.paused:
         if _ruled(clock.deadline) and (moved := _moved_while_stopped(issue, clock, context, former, calendar)) is not None:
             yield moved
@@ -79,33 +78,50 @@ def _ruled(deadline: Deadline) -> bool:
     return deadline.allowance is not None and not deadline.extended and deadline.setting != GRACE
 
 
-def _renewed(issue: Issue, deadline: Deadline, context: Context, former: Mapping[int, Rulebook], calendar: Calendar) -> Deadline:
-    """The deadline by the new rules, before any grace; the same rules give the same allowance whatever else changed since."""
-    rule, allowance = _new_allowance(issue, deadline, context, former)
-    if deadline.kind == "interim" and issue.level is not None:
-        return next_interim(issue, context, issue.level).model_copy(update={"deadline_id": deadline.deadline_id})
-    changes: dict[str, object] = {"calendar_version": calendar.version}
-    if allowance != deadline.allowance:
-        changes |= {"rule": rule, "allowance": allowance, "policy_version": context.rules.version}
-        if deadline.counted_from is not None:
-            used = _used(deadline, allowance, former, calendar)
-            changes |= {"used": used, "left": _seconds(calendar.length(allowance)) - used}
-    new = deadline.model_copy(update=changes)
-    return new.model_copy(update={"due_at": due(new, calendar)})
-
-
-def _new_allowance(issue: Issue, deadline: Deadline, context: Context, former: Mapping[int, Rulebook]) -> tuple[str, Allowance]:
+def _new_allowance(facts: Facts, deadline: Deadline, context: Context, former: Mapping[int, Rulebook]) -> tuple[str, Allowance]:
+    """What the new rules allow. Where they say the same as the former ones, the deadline keeps its own, whatever else changed since."""
     setting: Setting = deadline.setting or setting_of(deadline.kind)  # pyright: ignore[reportAssignmentType]
-    facts = issue.facts()
     new = context.rules.allowance(setting, facts)
     before = former.get(deadline.policy_version)
     assert deadline.allowance is not None
-    if before is not None and before.allowance(setting, facts)[1] == new[1]:
+    if before is not None and _same(before.allowance(setting, facts)[1], new[1]):
         return deadline.rule or "", deadline.allowance
     return new
 
 
-def _used(deadline: Deadline, allowance: Allowance, former: Mapping[int, Rulebook], calendar: Calendar) -> int:
+def _same(one: Allowance, other: Allowance) -> bool:
+    return one.amount == other.amount and one.unit == other.unit
+
+
+def _renewed(
+    issue: Issue,
+    deadline: Deadline,
+    context: Context,
+    allowed: tuple[str, Allowance],
+    former: Mapping[int, Rulebook],
+    calendar: Calendar,
+) -> Deadline | None:
+    """The deadline by the new rules; None if it stays where it is, be it with the warning that it has."""
+    rule, allowance = allowed
+    assert deadline.allowance is not None
+    same = _same(allowance, deadline.allowance)
+    if same and deadline.calendar_version == calendar.version:
+        return None
+    changes: dict[str, object] = {"calendar_version": calendar.version}
+    if not same:
+        changes |= {"rule": rule, "allowance": allowance, "policy_version": context.rules.version}
+        if deadline.counted_from is not None:
+            used = _used(deadline, allowance, calendar)
+            changes |= {"used": used, "left": _seconds(calendar.length(allowance)) - used}
+    if deadline.kind == "interim" and issue.level is not None:
+        new = next_interim(issue, context, issue.level).model_copy(update={"deadline_id": deadline.deadline_id})
+    else:
+        new = deadline.model_copy(update=changes)
+        new = _graced(new.model_copy(update={"due_at": due(new, calendar)}), deadline, issue, context, calendar)
+    return None if new.due_at == deadline.due_at else _warned(new, deadline, issue, context, calendar)
+
+
+def _used(deadline: Deadline, allowance: Allowance, calendar: Calendar) -> int:
     """What was used before the last pause, in the time of the new allowance: a third of the old one is a third of the new."""
     assert deadline.allowance is not None
     if is_working(deadline.allowance) == is_working(allowance):
@@ -114,6 +130,7 @@ def _used(deadline: Deadline, allowance: Allowance, former: Mapping[int, Ruleboo
 
 
 def _graced(new: Deadline, old: Deadline, issue: Issue, context: Context, calendar: Calendar) -> Deadline:
+    """What would have lapsed before now gets the policy's grace, unless it had less than that anyway."""
     if new.due_at > context.now:
         return new
     rule, grace = context.rules.allowance(GRACE, issue.facts())
@@ -133,6 +150,8 @@ def _graced(new: Deadline, old: Deadline, issue: Issue, context: Context, calend
 
 
 def _warned(new: Deadline, old: Deadline, issue: Issue, context: Context, calendar: Calendar) -> Deadline:
+    if new.kind not in WARNED:
+        return new
     _, share = context.rules.allowance("warn", issue.facts())
     return new.model_copy(update={"warn_at": warned_at(new, old, share, context, calendar)})
 
@@ -141,11 +160,14 @@ def _moved_while_stopped(
     issue: Issue, clock: PausedClock, context: Context, former: Mapping[int, Rulebook], calendar: Calendar
 ) -> Move | None:
     """A stopped clock keeps what was used; a new calendar takes nothing from what is left."""
-    rule, allowance = _new_allowance(issue, clock.deadline, context, former)
-    if allowance == clock.deadline.allowance:
+    assert clock.deadline.allowance is not None
+    rule, allowance = _new_allowance(issue.facts(), clock.deadline, context, former)
+    if _same(allowance, clock.deadline.allowance):
         return None
-    going = clock.deadline.model_copy(update={"counted_from": context.now, "left": clock.left, "used": clock.used})
-    used = _used(going, allowance, former, calendar)
+    going = clock.deadline.model_copy(
+        update={"counted_from": context.now, "left": clock.left, "used": clock.used, "calendar_version": calendar.version}
+    )
+    used = _used(going, allowance, calendar)
     new = going.model_copy(
         update={
             "rule": rule,

@@ -33,7 +33,7 @@ class Rulebook:
     version: int
     rules: tuple[PolicyRule, ...]
     calendar: Calendar
-    known: dict[tuple[Setting, Facts], tuple[str, Allowance]] = field(default_factory=dict[tuple[Setting, Facts], tuple[str, Allowance]])
+    known: dict[object, tuple[str, Allowance]] = field(default_factory=dict[object, tuple[str, Allowance]], compare=False, repr=False)
 
     @classmethod
     def of(cls, policy: PolicyPublished, calendar: Calendar) -> "Rulebook":
@@ -42,11 +42,29 @@ class Rulebook:
 
     def allowance(self, setting: Setting, facts: Facts) -> tuple[str, Allowance]:
         """The name of the winning rule, and what it allows."""
-        found = self.known.get((setting, facts))
+        key = (setting, *(self._seen(criterion, wanted, facts) for criterion, wanted in self._wanted.items()))
+        found = self.known.get(key)
         if found is None:
             rule = next((rule for rule in self._setting[setting] if fits(rule, facts)), FALLBACK)
-            found = self.known[setting, facts] = rule.rule, rule.set[setting]
+            found = self.known[key] = rule.rule, rule.set[setting]
         return found
+
+    @cached_property
+    def _wanted(self) -> dict[str, frozenset[str]]:
+        """What any rule looks at: two issues that agree in that have the same allowances."""
+        wanted: dict[str, set[str]] = {}
+        for rule in self.rules:
+            for criterion, value in rule.match.items():
+                wanted.setdefault(criterion, set()).add(value)
+        return {criterion: frozenset(values) for criterion, values in wanted.items()}
+
+    @staticmethod
+    def _seen(criterion: str, wanted: frozenset[str], facts: Facts) -> object:
+        if criterion == "label":
+            return wanted.intersection(facts.labels)
+        if criterion == "region":
+            return frozenset(prefix for prefix in wanted if facts.region.startswith(prefix))
+        return getattr(facts, criterion)
 
     def contenders(self, setting: Setting, facts: Facts) -> tuple[Contender, ...]:
         """Every rule that sets this clock, the most specific first, each with why it lost."""

@@ -4,13 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing import problem_texts as problem_texts  # registers the texts of routing's refusals
 from services.routing import repository
 from services.routing.bootstrap import App
 from services.routing.domain.commands import Actor, Refusal
-from services.routing.domain.explain import explain
+from services.routing.domain.explain import NotRaisedYet, explain
+from services.routing.domain.explain_texts import sentences
 from services.routing.domain.state import Issue
 from services.routing.entrypoints.command_bodies import BODIES, CommandBody
 from services.routing.handlers import ATTEMPTS, Loaded, UnknownIssue
@@ -185,8 +187,11 @@ def _place(cursor: str | None) -> tuple[datetime | None, str] | None:
 
 
 @router.get("/issues/{issue_id}/deadline", summary="Why each deadline is what it is", responses=READ_PROBLEMS)
-async def deadline(issue_id: str, request: Request, principal: Staff) -> dict[str, Any]:
-    """Policy version, rule, calendar version, start, pauses, working time used and left, for each running deadline."""
+async def deadline(issue_id: str, request: Request, principal: Staff, at: AwareDatetime | None = None) -> dict[str, Any]:
+    """Policy and calendar version, rule and those that lost, start, pauses, time used and left, for each running deadline.
+
+    As the issue stands, or stood at `at` (RFC 3339 with offset, not in the future); `text` says the same in the caller's language.
+    """
     describe("read_deadline", issue_id=issue_id)
     app: App = request.app.state.services
     async with app.database.transaction() as session:
@@ -194,4 +199,12 @@ async def deadline(issue_id: str, request: Request, principal: Staff) -> dict[st
         issue = loaded.issue
         check(principal, "read_deadline", issue.village, conduct=issue.category == "conduct")
         context = await app.contexts.context(session)
-    return explain(issue, loaded.history, context)
+        rules = await app.contexts.rules(session)
+    if at is not None and at > context.now:
+        raise invalid(FieldError("/at", "in_the_future", location="query"))
+    try:
+        told = explain(loaded.history, rules, at or context.now)
+    except NotRaisedYet:
+        raise not_found() from None
+    topics = {code: (topic.zh, topic.en) for code, topic in context.directory.topics.items()}
+    return told | {"text": sentences(told, language_of(request), topics=topics)}

@@ -4,18 +4,18 @@ import asyncio
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from services.routing.activities import IssueActivities
+from services.routing.activities import IssueActivities, RolloutActivities
 from services.routing.bootstrap import App, Connections, bootstrap, connections
 from services.routing.entrypoints.subscriber import handlers
 from services.routing.handlers import IssueHandlers
-from services.routing.overseer import Overseer
+from services.routing.rollout_keeper import RolloutKeeper
+from services.routing.rollouts import Rollouts
 from services.routing.settings import Settings
-from services.routing.workflows import TASK_QUEUE, IssueWorkflow
+from services.routing.workflows import TASK_QUEUE, IssueWorkflow, RolloutWorkflow
 from shared import telemetry
 from shared.messaging.pull import PullLoop
 from shared.messaging.subscriber import Subscriber
@@ -26,7 +26,7 @@ HEALTH_EVERY = 1.0
 """Seconds between two notes of how the worker is."""
 
 
-def make_worker(temporal: Client, issues: IssueHandlers) -> Worker:
+def make_worker(temporal: Client, issues: IssueHandlers, rollouts: Rollouts) -> Worker:
     """The Temporal worker. Concurrency over 12 adds only latency (measured); more ticks at once would only wait for connections.
 
     No sandbox: it would only double the CPU of a workflow module that imports nothing beyond Temporal, and replay tests watch it.
@@ -34,8 +34,8 @@ def make_worker(temporal: Client, issues: IssueHandlers) -> Worker:
     return Worker(
         temporal,
         task_queue=TASK_QUEUE,
-        workflows=[IssueWorkflow],
-        activities=[IssueActivities(issues).tick],
+        workflows=[IssueWorkflow, RolloutWorkflow],
+        activities=[IssueActivities(issues).tick, RolloutActivities(rollouts).rollout_step],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_local_activities=12,
         max_cached_workflows=2_000,
@@ -56,24 +56,35 @@ async def main() -> None:
 def _background(app: App, wires: Connections) -> dict[str, server.Background]:
     subscriber = Subscriber(durable="routing", nats=wires.nats, database=app.database, handlers=handlers(app.issues))
     timers = PullLoop("timers", wires.nats, wires.timers.handle)
-    worker = make_worker(wires.temporal, app.issues)
+    worker = make_worker(wires.temporal, app.issues, app.rollouts)
+    keeper = RolloutKeeper(app.rollouts, wires.temporal)
 
     async def work(stop: asyncio.Event) -> None:
         async with worker:
             await stop.wait()
 
     async def health(stop: asyncio.Event) -> None:
-        await _tell(app.settings.health_file, wires, wires.overseer, stop)
+        await _tell(app, wires, stop)
 
-    return {"subscriber": subscriber.run, "timers": timers.run, "workflows": work, "overseer": wires.overseer.run, "health": health}
+    return {
+        "subscriber": subscriber.run,
+        "timers": timers.run,
+        "workflows": work,
+        "overseer": wires.overseer.run,
+        "rollouts": keeper.run,
+        "health": health,
+    }
 
 
-async def _tell(file: Path | None, wires: Connections, overseer: Overseer, stop: asyncio.Event) -> None:
+async def _tell(app: App, wires: Connections, stop: asyncio.Event) -> None:
     """Say how the worker is, once a second: the stack's supervisor reads it."""
+    file, overseer = app.settings.health_file, wires.overseer
     while not stop.is_set():
         wrong = [] if wires.nats.is_connected else ["NATS is away"]
         if overseer.unenforced:
             wrong.append(f"{overseer.unenforced} deadlines lapsed more than 60 s ago and are not enforced yet")
+        if app.rules.complaint:
+            wrong.append(app.rules.complaint)
         if file is not None:
             note = {"healthy": not wrong, "detail": "; ".join(wrong), "at": datetime.now(UTC).isoformat()}
             draft = file.with_suffix(".new")

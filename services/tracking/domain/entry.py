@@ -23,6 +23,7 @@ RUNS_IN: Mapping[DeadlineKind, frozenset[str]] = {
     "supervise_criticism": _ON_THE_CLOCK,
     "arbitration": frozenset({"in_arbitration"}),
     "suspension": frozenset({"suspended"}),
+    "extension": frozenset({"in_progress"}),
     "task": _WORKING,
     "promise": frozenset({"referred", "closed"}),
     "interim": _WORKING,
@@ -32,8 +33,8 @@ RUNS_IN: Mapping[DeadlineKind, frozenset[str]] = {
 }
 """domain.md's timer table, column "runs in": in any other state a deadline is neither due nor overdue."""
 
-OF_INVITED_UNITS: frozenset[DeadlineKind] = frozenset({"task"})
-"""Lapses that are an invited unit's; the issue itself is not overdue through them."""
+OF_OTHERS: frozenset[DeadlineKind] = frozenset({"task", "extension"})
+"""Lapses that are an invited unit's, or those of the level above; the issue itself is not overdue through them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,7 @@ class LedgerEntry:
     @property
     def overdue_since(self) -> datetime | None:
         """When the first deadline was missed that is still owed, None where nothing is. A lapse that lifts the issue settles it."""
-        owed = (
-            clock.due_at
-            for clock in self.clocks
-            if clock.lapsed and clock.kind not in OF_INVITED_UNITS and self.state in RUNS_IN[clock.kind]
-        )
+        owed = (clock.due_at for clock in self.clocks if clock.lapsed and clock.kind not in OF_OTHERS and self.state in RUNS_IN[clock.kind])
         return min(owed, default=None)
 
     @property

@@ -53,6 +53,7 @@ _OF_THE_STAY: tuple[DeadlineKind, ...] = (
     "handle",
     "arbitration",
     "suspension",
+    "extension",
     "supervise_notice",
     "supervise_criticism",
     "answer",
@@ -168,8 +169,12 @@ def _arbitrated(entry: LedgerEntry, event: Arbitrated, recorded: Recorded[Any]) 
     return replace(entry, state="assigned", handler=event.handler).ending("arbitration").setting(event.deadlines)
 
 
-def _sets_deadlines(entry: LedgerEntry, event: UnitInvited | ExtensionDecided, recorded: Recorded[Any]) -> LedgerEntry:
+def _sets_deadlines(entry: LedgerEntry, event: UnitInvited | ExtensionRequested, recorded: Recorded[Any]) -> LedgerEntry:
     return entry.setting(event.deadlines)
+
+
+def _extension_decided(entry: LedgerEntry, event: ExtensionDecided, recorded: Recorded[Any]) -> LedgerEntry:
+    return entry.ending("extension").setting(event.deadlines)
 
 
 def _task_completed(entry: LedgerEntry, event: TaskCompleted, recorded: Recorded[Any]) -> LedgerEntry:
@@ -199,7 +204,7 @@ def _supervised(entry: LedgerEntry, event: Supervised, recorded: Recorded[Any]) 
 
 def _referred(entry: LedgerEntry, event: Referred, recorded: Recorded[Any]) -> LedgerEntry:
     referred = replace(entry, state="referred", promised_by=event.promised_by)
-    return referred.ending("accept", "handle", "supervise_notice", "supervise_criticism", "promise").setting(event.deadlines)
+    return referred.ending("accept", "handle", "extension", "supervise_notice", "supervise_criticism", "promise").setting(event.deadlines)
 
 
 def _interim(entry: LedgerEntry, event: InterimAnswered, recorded: Recorded[Any]) -> LedgerEntry:
@@ -271,8 +276,8 @@ _RULES: Mapping[type[Event], Callable[[LedgerEntry, Any, Recorded[Any]], LedgerE
     TaskLapsed: _task_lapsed,
     Suspended: _suspended,
     Resumed: _resumed,
-    ExtensionRequested: _same,
-    ExtensionDecided: _sets_deadlines,
+    ExtensionRequested: _sets_deadlines,
+    ExtensionDecided: _extension_decided,
     DeadlineChanged: _deadline_changed,
     Supervised: _supervised,
     Referred: _referred,

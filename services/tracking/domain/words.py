@@ -51,6 +51,7 @@ DEADLINES: Words = {
     "handle": ("办理期限", "To be settled"),
     "arbitration": ("裁定期限", "To be arbitrated"),
     "suspension": ("挂起截止", "Suspension ends"),
+    "extension": ("延期审批期限", "Extension to be decided"),
     "task": ("联办任务期限", "Task of an invited unit"),
     "promise": ("承诺期限", "Promised date"),
     "interim": ("阶段答复期限", "Interim answer"),

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,9 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from services.routing.bootstrap import App, bootstrap
-from services.routing.context import ContextSource
+from services.routing.bootstrap import App, assemble, bootstrap
 from services.routing.entrypoints.api import make_api
 from services.routing.handlers import IssueHandlers
-from services.routing.rules import RulesHolder
 from services.routing.settings import Settings
 from shared.clock import ManualClock
 from shared.contracts import Event
@@ -97,12 +95,10 @@ async def office(database: StackDatabase, folder: Path) -> AsyncIterator[Office]
     async with bootstrap(Settings.model_validate(values)) as app:
         await app.seed()
         clock = ManualClock(MONDAY)
-        contexts = ContextSource(clock, RulesHolder(app.log), app.staff.holder)
-        issues = IssueHandlers(app.database, app.log, contexts)
-        moved = replace(app, contexts=contexts, issues=issues, clock=clock)
+        moved = assemble(app.settings, app.database, app.log, clock)
         raising = Database(database.url("intake"))
         async with make_api(moved) as api:
             transport = httpx.ASGITransport(app=api, client=("198.51.100.7", 4000))
             async with httpx.AsyncClient(transport=transport, base_url="http://routing") as client:
-                yield Office(moved, client, clock, issues, raising, EventLog("/huiyin/intake"))
+                yield Office(moved, client, clock, moved.issues, raising, EventLog("/huiyin/intake"))
         await raising.close()

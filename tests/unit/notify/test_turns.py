@@ -19,12 +19,15 @@ from shared.contracts.routing import (
     Closed,
     DeadlineWarned,
     Escalated,
+    ExtensionDecided,
+    ExtensionRequested,
     InterimAnswered,
     Reassigned,
     Reclassified,
     Referred,
     Reopened,
     Resolved,
+    Returned,
     RolloutCompleted,
     Supervised,
     Suspended,
@@ -57,6 +60,7 @@ def notices(*events: Event) -> tuple[Notice, ...]:
     return found
 
 
+DISPATCHERS = f"role:dispatcher@{TOWNSHIP}"
 RAISED, ASSIGNED = example(IssueRaised), example(Assigned)
 AT_COUNTY = example(Assigned, level="county", handler=handler("county"))
 
@@ -118,6 +122,11 @@ ROWS: list[tuple[str, tuple[Event, ...], list[tuple[str, str]]]] = [
         (RAISED, example(Resolved, level="on_the_spot"), example(Closed, how="on_the_spot"), example(Reopened), ASSIGNED),
         [("reporter", "reopened"), (CADRE, "assigned")],
     ),
+    ("returned to the dispatcher", (RAISED, ASSIGNED, example(Returned, to="dispatcher", deadlines=())), []),
+    ("returned again", (RAISED, ASSIGNED, example(Returned, to="arbitration")), [(DISPATCHERS, "arbitration_asked")]),
+    ("extension asked", (RAISED, ASSIGNED, example(ExtensionRequested)), [(DISPATCHERS, "extension_asked")]),
+    ("extension asked at the top", (RAISED, AT_COUNTY, example(ExtensionRequested)), [(SUPERVISORS, "extension_asked")]),
+    ("extension decided", (RAISED, ASSIGNED, example(ExtensionDecided)), [(CADRE, "extension_decided")]),
     ("supervised", (RAISED, AT_COUNTY, example(Supervised)), [(COUNTY_OFFICER, "supervised")]),
     ("supervised, nobody named", (RAISED, AT_COUNTY, example(Supervised, to="supervisor", target=None)), [(SUPERVISORS, "supervised")]),
     ("invited", (RAISED, AT_COUNTY, example(UnitInvited)), [(TOWN_OFFICER, "task_invited")]),

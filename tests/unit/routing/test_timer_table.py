@@ -14,6 +14,7 @@ accept      | assigned
 handle      | assigned, in_progress, in_arbitration
 arbitration | in_arbitration
 suspension  | suspended
+extension   | in_progress
 task        | assigned, in_progress, suspended, in_arbitration, referred
 promise     | referred, closed
 interim     | assigned, in_progress, suspended, in_arbitration, referred
@@ -70,9 +71,21 @@ def test_handle_below_the_top(state: str) -> None:
     assert (life.issue.state, life.issue.level) == ("assigned", "county")
 
 
-def test_handle_ends_a_pending_extension_refused() -> None:
+def test_an_extension_that_the_level_above_does_not_decide_in_time_is_refused() -> None:
     life = in_state("in_progress")
     life.ok("request-extension")
+    assert lapse(life, "extension") == ["ExtensionDecided"]
+    decided = life.of(routing.ExtensionDecided)[-1]
+    assert (decided.granted, decided.reason, decided.by) == (False, "not_decided_in_time", None)
+    assert life.issue.extension is None
+    assert life.issue.running_of("extension") is None
+    life.ok("request-extension")
+
+
+def test_handle_ends_a_pending_extension_refused() -> None:
+    life = in_state("in_progress", priority="emergency")
+    life.ok("request-extension")
+    assert life.issue.running_of("extension") is None
     assert lapse(life, "handle") == ["ExtensionDecided", "Escalated"]
     assert life.of(routing.ExtensionDecided)[-1].granted is False
     assert life.issue.extension is None

@@ -23,6 +23,7 @@ from services.routing.directory import DirectoryHolder, publish
 from services.routing.domain.state import Issue
 from services.routing.entrypoints.worker import make_worker
 from services.routing.handlers import IssueHandlers
+from services.routing.rollouts import Rollouts
 from services.routing.rules import RulesHolder, seed_rules
 from services.routing.timers import Timers
 from services.routing.workflows import workflow_id
@@ -131,9 +132,11 @@ async def routing(stack_database: StackDatabase, request: pytest.FixtureRequest)
         clock = ServerClock(environment)
         holder = DirectoryHolder(log, Regions.load(DEMO / "regions.csv"))
         await _seed(database, log, await environment.get_current_time())
-        issues = IssueHandlers(database, log, ContextSource(clock, RulesHolder(log), holder))
+        rules = RulesHolder(log)
+        issues = IssueHandlers(database, log, ContextSource(clock, rules, holder))
+        rollouts = Rollouts(database, log, rules, holder, issues, clock)
         timers = Timers(database, log, environment.client)
-        async with make_worker(environment.client, issues):
+        async with make_worker(environment.client, issues, rollouts):
             made = Routing(environment, database, log, issues, timers, intake_database, EventLog("/huiyin/intake"))
             yield made
             if os.environ.get(RECORD):

@@ -33,8 +33,9 @@ def upgrade() -> None:
         sa.Column("rate", sa.Integer, nullable=False),
         sa.Column("total", sa.Integer),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("moved", "unchanged", "failed")),
+        sa.Column("swept", sa.Boolean, nullable=False),
         *(sa.Column(name, _INSTANT, nullable=False) for name in ("begins_at", "created_at")),
-        *(sa.Column(name, _INSTANT) for name in ("started_at", "ended_at")),
+        *(sa.Column(name, _INSTANT) for name in ("beat_at", "started_at", "ended_at")),
     )
     op.create_table(
         "rollout_issues",

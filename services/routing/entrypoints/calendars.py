@@ -1,0 +1,181 @@
+"""HTTP: the working calendar. Administrators change days, bring them in from files, and see what that does before it does."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.routing import previews
+from services.routing.bootstrap import App
+from services.routing.calendars import NewDays
+from services.routing.domain.calendar_files import BadCalendarFile, Days, from_csv, from_ics, to_csv, to_ics
+from services.routing.domain.commands import Context
+from services.routing.domain.rulebook import Rulebook
+from services.routing.domain.worktime import Calendar
+from services.routing.entrypoints.policies import LOCKED_PROBLEMS, Administrator, locked_version, services_of
+from services.routing.entrypoints.sla_bodies import RATE, CalendarBody, calendar_shown, rollout_shown
+from shared import audit, idempotency
+from shared.contracts.routing import CalendarOverride
+from shared.eventlog import ConcurrentAppend
+from shared.problems import FieldError, Problem, invalid, not_found
+from shared.security.dependencies import ClientAddress
+from shared.web.openapi import COMMAND_PROBLEMS, READ_PROBLEMS
+from shared.web.requests import body_of, etag, parse, version_mismatch
+
+router = APIRouter(prefix="/v1/calendars/cn", tags=["calendars"])
+
+MEDIA_TYPES = {"text/csv": from_csv, "text/calendar": from_ics}
+
+
+@router.get("", summary="The calendar in force", responses=READ_PROBLEMS)
+async def calendar(request: Request, response: Response, principal: Administrator) -> dict[str, Any]:
+    """With its version as ETag."""
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        found = await app.calendars.current(session)
+    response.headers["ETag"] = etag(found.version)
+    return calendar_shown(found)
+
+
+@router.get("/versions", summary="Every version, the newest first", responses=READ_PROBLEMS)
+async def versions(request: Request, principal: Administrator) -> dict[str, Any]:
+    """Who made each, and why."""
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        known = await app.policies.published(session)
+    return {"items": [{"version": each.version, "by": each.by, "note": each.note} for each in reversed(known.calendars)]}
+
+
+@router.get("/versions/{version}", summary="A former version", responses=READ_PROBLEMS)
+async def version(version: int, request: Request, principal: Administrator) -> dict[str, Any]:
+    """As it was published."""
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        known = await app.policies.published(session)
+    found = next((each for each in known.calendars if each.version == version), None)
+    if found is None:
+        raise not_found()
+    return calendar_shown(found)
+
+
+@router.get("/unconfirmed", summary="Deadlines in a year that is not announced", responses=READ_PROBLEMS)
+async def unconfirmed(request: Request, principal: Administrator) -> dict[str, Any]:
+    """They are counted again when the year is confirmed."""
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        found = await app.calendars.unconfirmed(session)
+        current = await app.calendars.current(session)
+    return {"confirmed_years": current.confirmed_years, "items": found}
+
+
+@router.put("", summary="Change the calendar", responses=LOCKED_PROBLEMS, openapi_extra=body_of(CalendarBody))
+async def change(request: Request, principal: Administrator, address: ClientAddress) -> Response:
+    """Publishes a version and counts open deadlines again; If-Match names the version that was seen."""
+    claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
+    expected = locked_version(request)
+    body = await parse(CalendarBody, request)
+    return await _changed(request, claimed, _days(body), expected=expected, note=body.note, rate=body.rate, by=principal.subject)
+
+
+@router.post("/preview", summary="What other days would do to open issues", responses=COMMAND_PROBLEMS, openapi_extra=body_of(CalendarBody))
+async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
+    """Nothing is written."""
+    body = await parse(CalendarBody, request)
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        known = await app.policies.published(session)
+        new = app.calendars.changed(known.calendars[-1], _days(body), note=body.note, by=principal.subject)
+        context = await app.contexts.context(session)
+        policy = known.published(context.rules.version) or known.policies[-1]
+        context = Context(context.now, Rulebook.of(policy, Calendar.of(new)), context.directory)
+        looked = await previews.preview(session, context, known.by_version, "recompute")
+    return {
+        "open": looked.open,
+        "moved": looked.moved,
+        "earlier": looked.earlier,
+        "later": looked.later,
+        "overdue_at_once": looked.overdue_at_once,
+        "by_level": looked.by_level,
+        "by_topic": looked.by_topic,
+        "worst": [previews.shown(each) for each in looked.worst],
+    }
+
+
+@router.post(
+    "/import",
+    summary="Bring in days from a file",
+    responses=LOCKED_PROBLEMS,
+    openapi_extra={"requestBody": {"required": True, "content": {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES}}},
+)
+async def bring_in(
+    request: Request,
+    principal: Administrator,
+    address: ClientAddress,
+    confirm_year: int | None = Query(default=None, ge=2000, le=2100, description="The file holds the announced days of this year."),
+) -> Response:
+    """CSV or iCalendar. With `confirm_year` only the days of that year are replaced; otherwise all are."""
+    claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
+    expected = locked_version(request)
+    found = await _file(request)
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        current = await app.calendars.current(session)
+    days = NewDays(holidays=found.holidays, working_days=found.working_days, overrides=found.overrides)
+    if confirm_year is not None:
+        other = tuple(day for day in current.holidays if not day.startswith(str(confirm_year)))
+        worked = tuple(day for day in current.working_days if not day.startswith(str(confirm_year)))
+        days = NewDays(
+            holidays=other + tuple(day for day in found.holidays if day.startswith(str(confirm_year))),
+            working_days=worked + tuple(day for day in found.working_days if day.startswith(str(confirm_year))),
+            confirmed_years=(*current.confirmed_years, confirm_year),
+        )
+    note = f"import, year {confirm_year}" if confirm_year is not None else "import"
+    return await _changed(request, claimed, days, expected=expected, note=note, rate=RATE, by=principal.subject)
+
+
+@router.get("/export", summary="The calendar as a file", responses=READ_PROBLEMS, response_class=Response)
+async def export(request: Request, principal: Administrator, format: Literal["csv", "ics"] = "csv") -> Response:
+    """CSV for spreadsheets, or iCalendar."""
+    app = services_of(request)
+    async with app.database.transaction() as session:
+        found = await app.calendars.current(session)
+    text, media_type = (to_csv(found), "text/csv") if format == "csv" else (to_ics(found), "text/calendar")
+    headers = {"Content-Disposition": f'attachment; filename="calendar-{found.version}.{format}"'}
+    return Response(text.encode(), media_type=f"{media_type}; charset=utf-8", headers=headers)
+
+
+async def _changed(
+    request: Request, claimed: idempotency.Claim | None, days: NewDays, *, expected: int | None, note: str, rate: int, by: str
+) -> Response:
+    app: App = services_of(request)
+    try:
+        async with app.database.transaction() as session:
+            if stored := await idempotency.replay(session, claimed):
+                return stored.response()
+            before = await app.calendars.current(session)
+            event, rollout = await app.calendars.change(session, days, expected=expected, note=note, rate=rate, by=by)
+            shown = rollout_shown(rollout, rollout.created_at) if rollout is not None else None
+            answer = idempotency.Answer(200, {"calendar": calendar_shown(event), "rollout": shown}, {"ETag": etag(event.version)})
+            entry = audit.Entry(action="change_calendar", status=200, before=calendar_shown(before), after=calendar_shown(event))
+            await audit.record(session, entry)
+            await idempotency.remember(session, claimed, answer)
+    except ConcurrentAppend:
+        raise version_mismatch() from None
+    return answer.response()
+
+
+def _days(body: CalendarBody) -> NewDays:
+    overrides = None if body.overrides is None else tuple(CalendarOverride.model_validate(each.model_dump()) for each in body.overrides)
+    return NewDays(body.office_hours, body.holidays, body.working_days, overrides, body.confirmed_years)
+
+
+async def _file(request: Request) -> Days:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    reader = MEDIA_TYPES.get(media_type)
+    if reader is None:
+        raise Problem("unsupported_media_type", 415, expected="text/csv", headers={"Accept-Post": ", ".join(MEDIA_TYPES)})
+    try:
+        return reader((await request.body()).decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise invalid(FieldError("", "text_expected")) from None
+    except BadCalendarFile as error:
+        raise invalid(*(FieldError(f"/rows/{line}", f"calendar_{code}") for line, code in error.errors[:200])) from None
