@@ -1,5 +1,6 @@
 """`huiyin sla policies|draft|preview|publish|rollout|rollback`: what administrators do to the rules, at the public API."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.commands.administrator import As, administrator
-from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data
+from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, local_time
 from deploy.local.layout import StackError
 from deploy.local.state import load
 
@@ -32,12 +33,12 @@ def policies(account: As = "admin", as_json: AsJson = False, data: Data = DEFAUL
         name = f"[bold]{each['version']} in force[/bold]" if each["in_force"] else str(each["version"])
         origin = f" (restores {each['restores']})" if each["restores"] else ""
         who = (each["by"] or "system", each["drafted_by"] or "")
-        table.add_row(name, each["effective_from"], *who, each["open_issues"], str(len(each["rules"])), each["note"] + origin)
+        table.add_row(name, _local(each["effective_from"]), *who, each["open_issues"], str(len(each["rules"])), each["note"] + origin)
     _console.print(table)
     if drafts["items"]:
         waiting = Table("draft", "by", "changed", "errors", "note")
         for each in drafts["items"]:
-            waiting.add_row(each["draft_id"], each["by"], each["changed_at"], str(len(each["errors"])), each["note"])
+            waiting.add_row(each["draft_id"], each["by"], _local(each["changed_at"]), str(len(each["errors"])), each["note"])
         _console.print(waiting)
 
 
@@ -157,7 +158,7 @@ def show_preview(found: dict[str, Any]) -> None:
     worst = Table("number", "kind", "from", "to")
     for issue in found["worst"]:
         for move in issue["moves"]:
-            worst.add_row(issue["number"], move["kind"], move["from"], move["to"] + (" (grace)" if move["grace"] else ""))
+            worst.add_row(issue["number"], move["kind"], _local(move["from"]), _local(move["to"]) + (" (grace)" if move["grace"] else ""))
     _console.print(worst)
 
 
@@ -165,11 +166,15 @@ def show_rollout(found: dict[str, Any]) -> None:
     """A roll-out in a line, and what could not be moved."""
     left = f", about {found['seconds_left']} s left" if found.get("seconds_left") is not None else ""
     _console.print(
-        f"{found['rollout_id']}  {found['reason']}: {found['state']}, {found['done']} of {found['total'] or '?'} done,"
+        f"{found['rollout_id']}  {found['reason']}: {found['state']}, {found['done']} of {'?' if found['total'] is None else found['total']} done,"
         f" {found['moved']} moved, {found['failed']} failed{left}"
     )
     for failure in found.get("failures", []):
         _console.print(f"  {failure['issue_id']}  {failure['error']}", markup=False)
+
+
+def _local(instant: str) -> str:
+    return local_time(datetime.fromisoformat(instant))
 
 
 def _source(file: Path | None, **named: Any) -> dict[str, Any]:

@@ -37,7 +37,8 @@ class RolloutActivities:
         started = time.monotonic()
         progress = await self._rollouts.plan(rollout_id)
         first = progress.reached
-        while progress.state == "running" and time.monotonic() - started < TURN:
+        most = progress.rate * TURN
+        while progress.state == "running" and time.monotonic() - started < TURN and progress.reached - first < most:
             progress = await self._rollouts.step(rollout_id)
         due = (progress.reached - first) / progress.rate
         return Reached(running=progress.state == "running", seconds=max(due - (time.monotonic() - started), 0))

@@ -89,7 +89,7 @@ class Calendars:
             Problem: 412 where the calendar has another version than `expected`, 422 for days that cannot be.
         """
         now = await self.clock.now(session)
-        await self.rollouts.end_older(session, now)
+        await self.rollouts.end_older(session, now, calendar=True)
         known = await self.rules.fresh(session)
         former = known.calendars[-1]
         if expected is not None and expected != former.version:

@@ -162,7 +162,7 @@ class Policies:
         now = await self.clock.now(session)
         if effective_from is not None and not now <= effective_from <= now + LATEST_START:
             raise invalid(FieldError("/effective_from", "not_in_future" if effective_from < now else "too_far_ahead"))
-        await self.rollouts.end_older(session, now)
+        await self.rollouts.end_older(session, now, since=effective_from)
         known = await self.rules.fresh(session)
         event = PolicyPublished(
             policy=known.policies[-1].policy,

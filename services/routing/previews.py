@@ -99,7 +99,21 @@ class Preview:
             found["issues"] += 1
             self.by_level.setdefault(each.issue.level or "", Counter()).update(found)
             self.by_topic.setdefault(each.issue.topic, Counter()).update(found)
-        self.worst = nsmallest(WORST, (*self.worst, *planned), key=lambda each: (each.forward, each.issue.number))
+        sooner = (each for each in planned if each.forward < 0)
+        self.worst = nsmallest(WORST, (*self.worst, *sooner), key=lambda each: (each.forward, each.issue.number))
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "open": self.open,
+            "moved": self.moved,
+            "earlier": self.earlier,
+            "later": self.later,
+            "overdue_at_once": self.overdue_at_once,
+            "by_level": self.by_level,
+            "by_topic": self.by_topic,
+            "worst": [shown(each) for each in self.worst],
+        }
 
 
 def _kinds(move: Move) -> tuple[str, ...]:

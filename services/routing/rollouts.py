@@ -18,6 +18,7 @@ from services.routing.directory import DirectoryHolder
 from services.routing.domain.commands import Context
 from services.routing.domain.evolve import evolve
 from services.routing.domain.rollout import change
+from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.state import Issue
 from services.routing.handlers import ATTEMPTS, IssueHandlers
 from services.routing.previews import affected
@@ -84,15 +85,22 @@ class Rollouts:
         self._issues = issues
         self._clock = clock
 
-    async def _in_force(self, session: AsyncSession) -> tuple[Context, Rules]:
-        """The rules as the log has them at this moment, and every version."""
+    async def _in_force(self, session: AsyncSession, rollout: Rollout) -> tuple[Context, Mapping[int, Rulebook]]:
+        """The rules as the log has them at this moment, and those that deadlines were set by."""
         rules = await self._rules.fresh(session)
         now = await self._clock.now(session)
-        return Context(now, rules.at(now), await self._directory.fresh(session)), rules
+        context = Context(now, rules.at(now), await self._directory.fresh(session))
+        return context, rules.by_version if rollout.calendar_version is None else days_only(context, rules)
 
-    async def end_older(self, session: AsyncSession, now: datetime) -> None:
-        """End those that are not done, before a publication appends: its own roll-out reaches what they left."""
-        older = select(Rollout).where(col(Rollout.state).in_(UNFINISHED)).order_by(col(Rollout.rollout_id)).with_for_update()
+    async def end_older(self, session: AsyncSession, now: datetime, *, calendar: bool = False, since: datetime | None = None) -> None:
+        """End those of policies (or of calendars) that are not done, before a publication appends: its own roll-out reaches what they left.
+
+        One for later (`since`) ends only those that were to begin after it: until then the others hold.
+        """
+        alike = col(Rollout.calendar_version).is_not(None) if calendar else col(Rollout.calendar_version).is_(None)
+        older = select(Rollout).where(col(Rollout.state).in_(UNFINISHED), alike).order_by(col(Rollout.rollout_id)).with_for_update()
+        if since is not None and since > now:
+            older = older.where(col(Rollout.begins_at) >= since)
         for rollout in (await session.execute(older)).scalars():
             await self._end(session, rollout, "cancelled", now)
 
@@ -177,16 +185,16 @@ class Rollouts:
         async with self._database.transaction() as session:
             rollout = await self.get(session, rollout_id, lock=True)
             if rollout.state == "waiting":
-                context, rules = await self._in_force(session)
-                rollout.total = await self._queue(session, rollout, context, rules)
+                context, former = await self._in_force(session, rollout)
+                rollout.total = await self._queue(session, rollout, context, former)
                 rollout.state, rollout.started_at, rollout.beat_at = "running", context.now, context.now
             return await self._progress(session, rollout)
 
-    async def _queue(self, session: AsyncSession, rollout: Rollout, context: Context, rules: Rules) -> int:
+    async def _queue(self, session: AsyncSession, rollout: Rollout, context: Context, former: Mapping[int, Rulebook]) -> int:
         """Queue what is to be moved and is not queued yet: the soonest new deadline first. Returns how many."""
         mode: OpenIssues = rollout.mode  # pyright: ignore[reportAssignmentType]
         found: list[tuple[datetime, str]] = []
-        async for _, planned in affected(session, context, rules.by_version, mode):
+        async for _, planned in affected(session, context, former, mode):
             found += [(min(move.deadline.due_at for move in each.moves), each.issue.issue_id) for each in planned]
         # Rows of before this release tell nothing of their clocks: these issues are looked at last, one by one.
         blind = (await session.execute(_BLIND)).scalars().all()
@@ -213,16 +221,16 @@ class Rollouts:
                 .limit(BATCH)
             )
             items = (await session.execute(turn)).scalars().all()
-            context, rules = await self._in_force(session)
+            context, former = await self._in_force(session, rollout)
             rollout.beat_at = context.now
             if not items and not rollout.swept:
                 # Decisions that were under way while the rules changed may have set deadlines by the former ones since it was planned.
                 rollout.swept = True
-                rollout.total = (rollout.total or 0) + await self._queue(session, rollout, context, rules)
+                rollout.total = (rollout.total or 0) + await self._queue(session, rollout, context, former)
             elif not items:
                 await self._end(session, rollout, "done", context.now)
             else:
-                outcomes = await self._move(session, [item.issue_id for item in items], rollout, context, rules)
+                outcomes = await self._move(session, [item.issue_id for item in items], rollout, context, former)
                 alone = [(item.place, item.issue_id) for item in items if item.issue_id not in outcomes]
                 await self._note(session, rollout, {item.place: outcomes[item.issue_id] for item in items if item.issue_id in outcomes})
             progress = await self._progress(session, rollout)
@@ -230,7 +238,9 @@ class Rollouts:
             await self._move_alone(rollout_id, place, issue_id)
         return progress
 
-    async def _move(self, session: AsyncSession, ids: Sequence[str], rollout: Rollout, context: Context, rules: Rules) -> dict[str, str]:
+    async def _move(
+        self, session: AsyncSession, ids: Sequence[str], rollout: Rollout, context: Context, former: Mapping[int, Rulebook]
+    ) -> dict[str, str]:
         """Move those whose row is up to date and that owe nothing: by issue, what came of it. The others are left out."""
         rows = (await session.execute(_BATCH, {"ids": list(ids)})).mappings().all()
         outcomes: dict[str, str] = {}
@@ -245,7 +255,7 @@ class Rollouts:
             if row["next_at"] <= context.now:
                 continue
             issue = issue_of(row)
-            events = change(issue, context, rules.by_version, mode=rollout.mode, reason=rollout.reason, rollout_id=rollout.rollout_id)  # pyright: ignore[reportArgumentType]
+            events = change(issue, context, former, mode=rollout.mode, reason=rollout.reason, rollout_id=rollout.rollout_id)  # pyright: ignore[reportArgumentType]
             if not events:
                 outcomes[issue.issue_id] = "unchanged"
                 continue
@@ -263,9 +273,9 @@ class Rollouts:
             try:
                 async with self._database.transaction() as session:
                     rollout = await self.get(session, rollout_id, lock=True)
-                    context, rules = await self._in_force(session)
+                    context, former = await self._in_force(session, rollout)
                     loaded = await self._issues.load(session, issue_id)
-                    moved = await self._issues.roll(session, loaded, context, rules.by_version, rollout)
+                    moved = await self._issues.roll(session, loaded, context, former, rollout)
                     await self._note(session, rollout, {place: "moved" if moved else "unchanged"})
                 return
             except ConcurrentAppend:
@@ -308,6 +318,11 @@ class Rollouts:
     async def _progress(self, session: AsyncSession, rollout: Rollout) -> Progress:
         reached = rollout.moved + rollout.unchanged + rollout.failed
         return Progress(rollout.state, (rollout.total or 0) - reached, reached, rollout.rate)
+
+
+def days_only(context: Context, rules: Rules) -> Mapping[int, Rulebook]:
+    """For a calendar: as if every policy said what the present one says, so that deadlines keep the allowance that they have."""
+    return dict.fromkeys(rules.by_version, context.rules)
 
 
 _BLIND = text("SELECT issue_id FROM issues WHERE state <> 'closed' AND next_at IS NOT NULL AND clocks IS NULL ORDER BY next_at")

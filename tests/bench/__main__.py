@@ -1,18 +1,17 @@
 """`python -m tests.bench`: measures on a stack of its own and prints each figure beside what it should be. Exit 1 if one misses."""
 
 import asyncio
-import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from deploy.local.state import StackState, load
 from tests.bench.figures import Figure, backlog, deadline_lag, post_to_assigned
 from tests.bench.generator import generator
+from tests.bench.table import table_of
 from tests.support.servers import free_base
 
 _console = Console()
@@ -39,12 +38,7 @@ def main() -> int:
             figures = asyncio.run(measure(load(data)))
         finally:
             subprocess.run([*huiyin, "down", "--data", str(data)], check=True)
-    table = Table(title=f"make bench · {platform.machine()}, Python {platform.python_version()}")
-    for heading in ("figure", "measured", "wanted", "met"):
-        table.add_column(heading)
-    for figure in figures:
-        table.add_row(figure.name, figure.measured, figure.wanted, "yes" if figure.met else "NO")
-    _console.print(table)
+    _console.print(table_of(figures))
     return 0 if all(figure.met for figure in figures) else 1
 
 

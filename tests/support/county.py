@@ -9,7 +9,7 @@ does), publications, and the steps of roll-outs. The same seed gives the same ye
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from heapq import heappop, heappush
@@ -26,20 +26,19 @@ from services.routing.domain.rollout import change, moves
 from services.routing.domain.state import Issue
 from services.routing.rules import Rules, statutory_calendar
 from shared.contracts import Event, intake
-from shared.contracts.envelope import Recorded
 from shared.contracts.intake import OnTheSpot
-from shared.contracts.routing import CalendarChanged, OpenIssues, PolicyPublished, PolicyRule
+from shared.contracts.routing import CalendarChanged, OpenIssues, PolicyRule
 from shared.contracts.values import Category, Channel
 from shared.ids import new_id
 from shared.regions import Regions, at_level, level_of
-from tests.support.life import COUNTY, DEMO, PHOTO, TOWNSHIP, Life, actor, directory, raised_on_the_web
+from tests.support.life import COUNTY, DEMO, PHOTO, TOWNSHIP, Life, directory, raised_on_the_web
+from tests.support.ruled import policy
 
 BEGIN = datetime(2026, 1, 4, 16, 0, tzinfo=UTC)
 """Monday, 5 January, midnight in Shanghai."""
 END = BEGIN + timedelta(days=365)
-RAISED_IN = timedelta(days=345)
-STEP = timedelta(seconds=4)
-"""From one issue of a roll-out to the next; officers and deadlines go on meanwhile."""
+RAISED_IN, STEP = timedelta(days=355), timedelta(seconds=10)
+"""From BEGIN on, and from one issue of a roll-out to the next; officers and deadlines go on meanwhile."""
 
 WEIGHTS = {
     "accept": 9,
@@ -61,6 +60,8 @@ WEIGHTS = {
     "record-return-visit": 8,
     "reopen": 1,
 }
+"""How often people think of each command where it is possible."""
+
 FACTS = {
     "resolved": ("delivered", "delivered", "delivered", "failed", "satisfied", "reopen"),
     "answered": ("satisfied", "satisfied", "fair", "dissatisfied", "delivered"),
@@ -79,12 +80,8 @@ class Publication:
     ahead: timedelta = timedelta()
 
 
-@dataclass(frozen=True)
-class NewDays:
-    """A version of the calendar that is published on a day of the year; every clock moves with it."""
-
-    day: float
-    differs: Callable[[CalendarChanged], dict[str, Any]]
+NewDays = tuple[float, Callable[[CalendarChanged], dict[str, Any]]]
+"""On which day of the year a calendar is published, and what then differs; every clock moves with it."""
 
 
 @cache
@@ -114,21 +111,8 @@ class Dweller(Life):
         return self.present
 
     def record(self, event: Event) -> None:
-        recorded = Recorded(
-            id=new_id(),
-            source=f"/huiyin/{event.owner}",
-            stream=self.stream,
-            version=len(self.history) + 1,
-            time=self.now,
-            region=self.village,
-            correlation_id="c",
-            causation_id=None,
-            traceparent=None,
-            prev_hash=None,
-            hash="",
-            data=event,
-        )
-        self.history.append(recorded)
+        super().record(event)
+        recorded = self.history[-1] = replace(self.history[-1], stream=self.stream, region=self.village)
         self.present = evolve(self.present, recorded)
 
     def entitled(self, name: str) -> str:
@@ -147,8 +131,7 @@ class County:
     def __init__(self, seed: int, issues: int, publications: Sequence[Publication], calendars: Sequence[NewDays]) -> None:
         self.random = Random(seed)
         self.now = BEGIN
-        first = PolicyPublished(policy="default", version=1, effective_from=BEGIN, rules=DEFAULT_RULES, by=None, note="default")
-        self.rules = Rules((first,), (statutory_calendar(2026),))
+        self.rules = Rules((policy(1, DEFAULT_RULES).model_copy(update={"effective_from": BEGIN}),), (statutory_calendar(2026),))
         self.lives: list[Dweller] = []
         self.modes: dict[str, OpenIssues] = {}
         self.calendars_since: list[tuple[datetime, int]] = [(BEGIN, 1)]
@@ -159,8 +142,8 @@ class County:
             self._at(BEGIN + self.random.random() * RAISED_IN, self._raise)
         for publication in publications:
             self._at(BEGIN + timedelta(days=publication.day), lambda published=publication: self._publish(published))
-        for new_days in calendars:
-            self._at(BEGIN + timedelta(days=new_days.day), lambda changed=new_days: self._new_days(changed))
+        for day, differs in calendars:
+            self._at(BEGIN + timedelta(days=day), lambda changed=differs: self._new_days(changed))
 
     def run(self) -> None:
         """Let the year pass."""
@@ -195,22 +178,15 @@ class County:
         assert not complaints(publication.rules, topics=directory().topics, regions=villages())
         version = len(self.rules.policies) + 1
         effective = self.now + publication.ahead
-        published = PolicyPublished(
-            policy="default",
-            version=version,
-            effective_from=effective,
-            rules=publication.rules,
-            by="admin",
-            note="",
-            drafted_by="admin2",
-            open_issues=publication.mode,
+        published = policy(version, publication.rules).model_copy(
+            update={"effective_from": effective, "open_issues": publication.mode, "by": "admin", "drafted_by": "admin2"}
         )
         self.rules = Rules((*self.rules.policies, published), self.rules.calendars)
         self._at(effective, lambda: self._roll_out(f"policy-{version}", publication.mode))
 
-    def _new_days(self, days: NewDays) -> None:
+    def _new_days(self, differs: Callable[[CalendarChanged], dict[str, Any]]) -> None:
         former = self.rules.calendars[-1]
-        changed = former.model_copy(update={"version": former.version + 1, **days.differs(former)})
+        changed = former.model_copy(update={"version": former.version + 1, **differs(former)})
         self.rules = Rules(self.rules.policies, (*self.rules.calendars, changed))
         self.calendars_since.append((self.now, changed.version))
         self._roll_out(f"calendar-{changed.version}", "recompute")
@@ -249,7 +225,7 @@ class County:
 
     def _later(self, life: Dweller) -> None:
         chance = self.random
-        shortest, longest = chance.choices(((0.05, 3), (3, 48), (24, 200)), (4, 4, 3))[0]
+        shortest, longest = chance.choices(((0.05, 3), (3, 48), (24, 160)), (4, 4, 3))[0]
         self._at(self.now + timedelta(hours=chance.uniform(shortest, longest)), lambda: self._act(life))
 
     def _act(self, life: Dweller) -> None:

@@ -120,9 +120,16 @@ def pause(issue: Issue, context: Context) -> tuple[PausedClock, ...]:
 
 
 def paused(deadline: Deadline, context: Context, calendar: Calendar) -> PausedClock:
-    """One clock, stopped now. What is left and what was used make up the allowance, in whichever calendar the deadline was set."""
-    left = calendar.seconds_left(context.now, deadline.due_at, working=is_working(deadline.allowance))
-    used = round(whole(deadline, calendar).total_seconds()) - left
+    """One clock, stopped now. What is left and what was used make up the allowance, in the calendar in force.
+
+    So a clock that stops before a new calendar's roll-out has reached it has left what the roll-out would have given it.
+    """
+    working = is_working(deadline.allowance)
+    total = whole(deadline, calendar)
+    rest = total - calendar.used(deadline.counted_from or deadline.started_at, context.now, working=working)
+    # A day that was opened may have used all of it: then it keeps what it had until then.
+    left = -(-rest // timedelta(seconds=1)) if rest > timedelta() else calendar.seconds_left(context.now, deadline.due_at, working=working)
+    used = round(total.total_seconds()) - left
     return PausedClock(deadline=deadline, left=left, used=deadline.used + max(used, 0))
 
 

@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.routing.bootstrap import App
-from services.routing.entrypoints import calendars, directory, issues, policies, rollouts, sessions
+from services.routing.entrypoints import calendars, directory, issues, policies, policy_previews, rollouts, sessions
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
 
@@ -23,7 +23,15 @@ async def make_api(app: App) -> AsyncIterator[FastAPI]:
             settings=app.settings,
             database=app.database,
             services=app,
-            routers=[sessions.router, issues.router, directory.router, policies.router, rollouts.router, calendars.router],
+            routers=[
+                sessions.router,
+                issues.router,
+                directory.router,
+                policies.router,
+                policy_previews.router,
+                rollouts.router,
+                calendars.router,
+            ],
             body_limits={directory.IMPORT_PATH: directory.MAX_IMPORT},
             verifier=token_verifier(app.settings, client, own_keys=app.staff.keys),
             description=DESCRIPTION,

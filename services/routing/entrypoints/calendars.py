@@ -13,6 +13,7 @@ from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.worktime import Calendar
 from services.routing.entrypoints.policies import LOCKED_PROBLEMS, Administrator, locked_version, services_of
 from services.routing.entrypoints.sla_bodies import RATE, CalendarBody, calendar_shown, rollout_shown
+from services.routing.rollouts import days_only
 from shared import audit, idempotency
 from shared.contracts.routing import CalendarOverride
 from shared.eventlog import ConcurrentAppend
@@ -87,17 +88,8 @@ async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
         context = await app.contexts.context(session)
         policy = known.published(context.rules.version) or known.policies[-1]
         context = Context(context.now, Rulebook.of(policy, Calendar.of(new)), context.directory)
-        looked = await previews.preview(session, context, known.by_version, "recompute")
-    return {
-        "open": looked.open,
-        "moved": looked.moved,
-        "earlier": looked.earlier,
-        "later": looked.later,
-        "overdue_at_once": looked.overdue_at_once,
-        "by_level": looked.by_level,
-        "by_topic": looked.by_topic,
-        "worst": [previews.shown(each) for each in looked.worst],
-    }
+        looked = await previews.preview(session, context, days_only(context, known), "recompute")
+    return looked.shown()
 
 
 @router.post(

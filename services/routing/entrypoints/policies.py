@@ -3,17 +3,14 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.routing import previews, repository
 from services.routing.bootstrap import App
-from services.routing.domain.commands import Context
 from services.routing.domain.presets import PRESETS
 from services.routing.domain.publication import Complaint
-from services.routing.domain.rulebook import Rulebook
 from services.routing.entrypoints.sla_bodies import (
     DraftBody,
     DraftChange,
-    PreviewBody,
     PublishBody,
     RollBackBody,
     RuleBody,
@@ -21,7 +18,6 @@ from services.routing.entrypoints.sla_bodies import (
     policy_shown,
     rollout_shown,
 )
-from services.routing.handlers import UnknownIssue
 from services.routing.policies import Publication, refused, rules_of
 from services.routing.rules import Rules
 from services.routing.tables import PolicyDraft
@@ -146,7 +142,7 @@ async def change(draft_id: str, request: Request, response: Response, principal:
     async with app.database.transaction() as session:
         found = await app.policies.draft(session, draft_id, expected=expected)
         before = _kept(found)
-        rules = _rules(body.rules)
+        rules = rules_from(body.rules)
         based_on = found.based_on if body.based_on is None else body.based_on
         await app.policies.change(session, found, rules, note=body.note, based_on=based_on, by=principal.subject)
         response.headers["ETag"] = etag(found.version)
@@ -222,80 +218,30 @@ async def roll_back(version: int, request: Request, principal: Administrator, ad
     return answer.response()
 
 
-@router.post(
-    "/policies/preview", summary="What rules would do to open issues", responses=COMMAND_PROBLEMS, openapi_extra=body_of(PreviewBody)
-)
-async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
-    """Nothing is written. With `issue`: what changes for that one, and why."""
-    body = await parse(PreviewBody, request)
-    app = services_of(request)
-    async with app.database.transaction() as session:
-        known = await app.policies.published(session)
-        rules = await _looked_at(app, session, body, known)
-        found = await app.policies.complaints(session, rules)
-        if found:
-            raise refused(found)
-        context = await app.contexts.context(session)
-        new = Rulebook.of(known.policies[-1].model_copy(update={"rules": rules, "version": known.newest + 1}), known.calendar)
-        context = Context(context.now, new, context.directory)
-        if body.issue is not None:
-            return await _for_one(app, session, body, context, known)
-        looked = await previews.preview(session, context, known.by_version, body.open_issues)
-    return {
-        "open": looked.open,
-        "moved": looked.moved,
-        "earlier": looked.earlier,
-        "later": looked.later,
-        "overdue_at_once": looked.overdue_at_once,
-        "by_level": looked.by_level,
-        "by_topic": looked.by_topic,
-        "worst": [previews.shown(each) for each in looked.worst],
-    }
-
-
-async def _for_one(app: App, session: Any, body: PreviewBody, context: Context, known: Rules) -> dict[str, Any]:
-    assert body.issue is not None
-    ids = await repository.find(session, [body.issue])
-    try:
-        loaded = await app.issues.load(session, ids.get(body.issue, ""))
-    except UnknownIssue:
-        raise invalid(FieldError("/issue", "unknown_issue")) from None
-    return previews.why(loaded.issue, context, known.by_version, body.open_issues)
-
-
-async def _looked_at(app: App, session: Any, body: PreviewBody, known: Rules) -> tuple[PolicyRule, ...]:
-    named = [name for name in ("draft_id", "version", "rules") if getattr(body, name) is not None]
-    if len(named) > 1:
-        raise invalid(FieldError(f"/{named[1]}", "one_source_only"))
-    if body.draft_id is not None:
-        return rules_of(await app.policies.draft(session, body.draft_id))
-    if body.rules is not None:
-        return _rules(body.rules)
-    return _version(known, known.newest if body.version is None else body.version)
-
-
 def _wanted(body: DraftBody, known: Rules) -> tuple[PolicyRule, ...]:
     named = [name for name in ("rules", "preset", "version") if getattr(body, name) is not None]
     if len(named) > 1:
         raise invalid(FieldError(f"/{named[1]}", "one_source_only"))
     if body.rules is not None:
-        return _rules(body.rules)
+        return rules_from(body.rules)
     if body.preset is not None:
         found = next((each for each in PRESETS if each.name == body.preset), None)
         if found is None:
             raise invalid(FieldError("/preset", "unknown_preset"))
         return found.rules
-    return known.policies[-1].rules if body.version is None else _version(known, body.version)
+    return known.policies[-1].rules if body.version is None else version_of(known, body.version)
 
 
-def _version(known: Rules, version: int) -> tuple[PolicyRule, ...]:
+def version_of(known: Rules, version: int) -> tuple[PolicyRule, ...]:
+    """The rules of a published version. Raises Problem 404."""
     found = known.published(version)
     if found is None:
         raise not_found()
     return found.rules
 
 
-def _rules(bodies: tuple[RuleBody, ...]) -> tuple[PolicyRule, ...]:
+def rules_from(bodies: tuple[RuleBody, ...]) -> tuple[PolicyRule, ...]:
+    """The rules of a request. Raises Problem 422 for a negative amount, which no rule can even hold; the rest is `complaints`' to tell."""
     negative = [
         FieldError(f"/rules/{index}/set/{name}", "not_positive", {"rules": body.rule})
         for index, body in enumerate(bodies)
@@ -307,7 +253,7 @@ def _rules(bodies: tuple[RuleBody, ...]) -> tuple[PolicyRule, ...]:
     return tuple(PolicyRule.model_validate(body.model_dump()) for body in bodies)
 
 
-async def _errors(request: Request, app: App, session: Any, rules: tuple[PolicyRule, ...]) -> list[dict[str, object]]:
+async def _errors(request: Request, app: App, session: AsyncSession, rules: tuple[PolicyRule, ...]) -> list[dict[str, object]]:
     found: tuple[Complaint, ...] = await app.policies.complaints(session, rules)
     return [error.render(language_of(request)) for error in refused(found).errors] if found else []
 
@@ -321,5 +267,5 @@ def _published(done: Publication) -> idempotency.Answer:
     return idempotency.Answer(200, {"policy": done.event.model_dump(mode="json"), "rollout": shown})
 
 
-async def _audit_publication(session: Any, action: str, before: dict[str, Any], done: Publication) -> None:
+async def _audit_publication(session: AsyncSession, action: str, before: dict[str, Any], done: Publication) -> None:
     await audit.record(session, audit.Entry(action=action, status=200, before=before, after=done.event.model_dump(mode="json")))

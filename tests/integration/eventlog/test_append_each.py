@@ -6,6 +6,7 @@ import orjson
 import psycopg
 import pytest
 
+from shared.contracts import Event
 from shared.contracts.envelope import Recorded, hash_of
 from shared.contracts.intake import AttachmentAdded, IssueRaised
 from shared.contracts.routing import Accepted, Assigned
@@ -47,7 +48,7 @@ async def heads(intake: Database, count: int) -> dict[str, Head]:
     return made
 
 
-async def append_each(routing: Database, wanted: Sequence[Append], log: EventLog = LOG) -> dict[str, Recorded]:
+async def append_each(routing: Database, wanted: Sequence[Append], log: EventLog = LOG) -> dict[str, Recorded[Event]]:
     async with routing.transaction() as session:
         return await log.append_each(session, wanted, now=MONDAY)
 

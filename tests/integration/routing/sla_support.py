@@ -3,14 +3,19 @@
 from typing import Any
 
 import httpx
+import pytest
 
+from services.routing import rollouts
 from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.policy import parse_allowance
+from shared.contracts.routing import DeadlineChanged, RolloutCompleted
+from shared.contracts.values import Deadline
 from shared.security.principal import Principal
 from tests.integration.routing.issue_support import Office
 from tests.support.life import VILLAGE
 
 SLA = "/api/routing/v1/sla"
+CALENDAR = "/api/routing/v1/calendars/cn"
 CADRE = f"cadre-{VILLAGE}"
 
 
@@ -63,3 +68,24 @@ async def started(desk: Office, rules: list[dict[str, Any]], open_issues: str = 
 async def shown(desk: Office, rollout_id: str) -> dict[str, Any]:
     """A roll-out as its page has it."""
     return (await desk.client.get(f"{SLA}/rollouts/{rollout_id}", headers=admin(desk))).json()
+
+
+def batches_of(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollouts, "BATCH", count)
+
+
+async def handle(desk: Office, issue_id: str) -> Deadline:
+    async with desk.app.database.transaction() as session:
+        found = (await desk.issues.load(session, issue_id)).issue.running_of("handle")
+    assert found is not None
+    return found
+
+
+async def changes(desk: Office, issue_id: str) -> list[DeadlineChanged]:
+    return [recorded.data for recorded in await desk.history(issue_id) if isinstance(recorded.data, DeadlineChanged)]
+
+
+async def completed(desk: Office) -> list[RolloutCompleted]:
+    async with desk.app.database.transaction() as session:
+        events = (await desk.app.log.load(session, "policy-default")).events
+    return [recorded.data for recorded in events if isinstance(recorded.data, RolloutCompleted)]

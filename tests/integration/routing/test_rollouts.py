@@ -12,15 +12,25 @@ from sqlalchemy import text
 from services.routing import context, rollouts
 from services.routing.bootstrap import assemble
 from shared.contracts import intake
-from shared.contracts.routing import DeadlineChanged, RolloutCompleted
-from shared.contracts.values import Deadline
+from shared.contracts.routing import RolloutCompleted
 from shared.ids import new_id
 from tests.integration.routing.issue_support import Office, office
-from tests.integration.routing.sla_support import CADRE, SLA, admin, published, rolled_out, rules, shown, special, started
-from tests.support.life import MONDAY, PHOTO
+from tests.integration.routing.sla_support import (
+    CADRE,
+    SLA,
+    admin,
+    batches_of,
+    changes,
+    completed,
+    handle,
+    rolled_out,
+    rules,
+    shown,
+    special,
+    started,
+)
+from tests.support.life import PHOTO
 from tests.support.servers import StackDatabase
-
-CALENDAR = "/api/routing/v1/calendars/cn"
 
 
 @pytest.fixture
@@ -29,30 +39,9 @@ async def desk(stack_database: StackDatabase, tmp_path: Path) -> AsyncIterator[O
         yield made
 
 
-def batches_of(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollouts, "BATCH", count)
-
-
 async def steer(desk: Office, rollout_id: str, wish: str) -> tuple[int, Any]:
     answer = await desk.client.post(f"{SLA}/rollouts/{rollout_id}/{wish}", headers=admin(desk))
     return answer.status_code, answer.json()
-
-
-async def handle(desk: Office, issue_id: str) -> Deadline:
-    async with desk.app.database.transaction() as session:
-        found = (await desk.issues.load(session, issue_id)).issue.running_of("handle")
-    assert found is not None
-    return found
-
-
-async def changes(desk: Office, issue_id: str) -> list[DeadlineChanged]:
-    return [recorded.data for recorded in await desk.history(issue_id) if isinstance(recorded.data, DeadlineChanged)]
-
-
-async def completed(desk: Office) -> list[RolloutCompleted]:
-    async with desk.app.database.transaction() as session:
-        events = (await desk.app.log.load(session, "policy-default")).events
-    return [recorded.data for recorded in events if isinstance(recorded.data, RolloutCompleted)]
 
 
 async def write(desk: Office, statement: str, **values: object) -> None:
@@ -112,7 +101,7 @@ async def test_pause_resume_and_cancel(desk: Office, monkeypatch: pytest.MonkeyP
     assert await completed(desk) == [
         RolloutCompleted(policy="default", version=3, moved=2, failed=0, rollout_id=rollout_id, cancelled=True)
     ]
-    assert await desk.audit("pause_rollout") == [("admin", "ok"), *[("admin", "refused")] * 3] or await desk.audit("pause_rollout")
+    assert ("admin", "ok") in await desk.audit("pause_rollout")
     assert (await steer(desk, new_id(), "pause"))[0] == 404
 
 
@@ -188,9 +177,8 @@ async def test_one_that_cannot_be_moved_is_named_and_the_others_go_on(desk: Offi
     lost = new_id()
     columns = [name for name in rollouts.COLUMNS.replace("clocks::text AS ", "").split(", ") if name != "issue_id"]
     rest = ", ".join([*columns, "task_units"])
-    await write(
-        desk, f"INSERT INTO issues (issue_id, {rest}) SELECT :lost, {rest} FROM issues WHERE issue_id = :first", lost=lost, first=first
-    )
+    copy = f"INSERT INTO issues (issue_id, {rest}) SELECT :lost, {rest} FROM issues WHERE issue_id = :first"
+    await write(desk, copy, lost=lost, first=first)
     done = await rolled_out(desk, await started(desk, rules(village="3 working_days")))
     assert (done["state"], done["total"], done["moved"], done["failed"]) == ("done", 3, 2, 1)
     assert done["failures"] == [{"issue_id": lost, "error": f"UnknownIssue: {lost}"}]
@@ -206,13 +194,6 @@ async def test_only_what_is_better_for_the_citizen(desk: Office) -> None:
     assert (done["open_issues"], done["total"], done["moved"]) == ("recompute_if_better", 1, 1)
     assert await handle(desk, slower) == before
     assert (await handle(desk, faster)).rule == "fast"
-
-
-async def test_keep_begins_no_roll_out(desk: Office) -> None:
-    await desk.raised()
-    answer = await published(desk, {"rules": rules(village="3 working_days")}, "keep")
-    assert answer.json()["rollout"] is None
-    assert (await desk.client.get(f"{SLA}/rollouts", headers=admin(desk))).json() == {"items": []}
 
 
 async def test_what_would_be_overdue_at_once_gets_grace(desk: Office) -> None:
@@ -231,51 +212,6 @@ async def test_what_would_be_overdue_at_once_gets_grace(desk: Office) -> None:
     desk.clock.instant = graced.due_at
     await desk.settle(issue_id)
     assert (await desk.names(issue_id))[-1] == "Escalated"
-
-
-async def test_a_publication_ends_the_one_before_and_reaches_what_it_left(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    batches_of(1, monkeypatch)
-    issues = [await desk.raised() for _ in range(2)]
-    older = await started(desk, rules(village="3 working_days"))
-    await desk.app.rollouts.plan(older)
-    await desk.app.rollouts.step(older)
-    newer = await started(desk, rules(village="2 working_days"))
-    assert (await shown(desk, older))["state"] == "cancelled"
-    assert (await desk.app.rollouts.step(older)).reached == 1
-    done = await rolled_out(desk, newer)
-    assert (done["total"], done["moved"]) == (2, 2)
-    assert [(await handle(desk, issue_id)).policy_version for issue_id in issues] == [4, 4]
-    assert [(each.rollout_id, each.version, each.moved, each.cancelled) for each in await completed(desk)] == [
-        (older, 3, 1, True),
-        (newer, 4, 2, False),
-    ]
-
-
-async def test_a_policy_of_the_future_keeps_its_roll_out_when_the_calendar_changes(desk: Office) -> None:
-    issue_id = await desk.raised()
-    await desk.give(issue_id, "accept", by=desk.staff(CADRE))
-    start = MONDAY + timedelta(days=1)
-    later = await started(desk, rules(village="4 working_days"), effective_from=start.isoformat())
-    assert await desk.app.rollouts.to_run() == []
-    calendar = await desk.client.put(CALENDAR, json={"holidays": ["2026-03-06"]}, headers={**admin(desk), "If-Match": "*"})
-    assert calendar.status_code == 200, calendar.text
-    assert (await shown(desk, later))["state"] == "waiting"
-    await rolled_out(desk, calendar.json()["rollout"]["rollout_id"])
-    desk.clock.instant = start
-    assert await desk.app.rollouts.to_run() == [later]
-    assert (await rolled_out(desk, later))["moved"] == 1
-    assert (await handle(desk, issue_id)).policy_version == 3
-
-
-async def test_a_policy_of_the_future_lets_what_runs_go_on_and_ends_what_it_comes_before(desk: Office) -> None:
-    running = await started(desk, rules(village="4 working_days"))
-    soon, late = MONDAY + timedelta(days=7), MONDAY + timedelta(days=14)
-    second = await started(desk, rules(village="3 working_days"), effective_from=late.isoformat())
-    third = await started(desk, rules(village="2 working_days"), effective_from=soon.isoformat())
-    states = [(await shown(desk, each))["state"] for each in (running, second, third)]
-    assert states == ["waiting", "cancelled", "waiting"], "the second never comes into force: a newer one does before it"
-    at_once = await started(desk, rules(village="1 working_days"))
-    assert [(await shown(desk, each))["state"] for each in (running, third, at_once)] == ["cancelled", "cancelled", "waiting"]
 
 
 async def test_steps_at_the_same_time_move_nothing_twice(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +239,7 @@ async def test_the_sweep_finds_what_was_decided_by_the_former_rules(desk: Office
     late = await desk.raised(settle=False)
     async with slow.database.transaction() as session:
         await slow.issues.settle(session, await slow.issues.load(session, late))
-    assert (await handle(desk, late)).policy_version == 2
+    assert (await handle(desk, late)).policy_version == 1
     done = await rolled_out(desk, rollout_id)
     assert (done["total"], done["moved"]) == (2, 2)
     assert [(await handle(desk, issue_id)).policy_version for issue_id in (early, late)] == [3, 3]
@@ -315,37 +251,3 @@ async def test_a_row_that_tells_nothing_is_looked_at_by_its_stream(desk: Office)
     done = await rolled_out(desk, await started(desk, rules(village="3 working_days")))
     assert (done["total"], done["moved"]) == (1, 1)
     assert len(await changes(desk, issue_id)) == 1
-
-
-async def test_calendars_and_roll_backs_begin_roll_outs_too(desk: Office) -> None:
-    issue_id = await desk.raised()
-    before = await handle(desk, issue_id)
-    known = (await desk.client.get(CALENDAR, headers=admin(desk))).json()
-    answer = await desk.client.put(
-        CALENDAR, json={"holidays": [*known["holidays"], "2026-03-04"]}, headers={**admin(desk), "If-Match": f'"{known["version"]}"'}
-    )
-    began = answer.json()["rollout"]
-    assert (began["calendar_version"], began["policy_version"], began["state"]) == (2, 2, "waiting")
-    assert (await rolled_out(desk, began["rollout_id"]))["moved"] == 1
-    after = await handle(desk, issue_id)
-    assert (after.calendar_version, after.policy_version, after.due_at) == (2, 2, before.due_at + timedelta(days=1))
-
-    await rolled_out(desk, await started(desk, rules(village="3 working_days")))
-    back = await desk.client.post(f"{SLA}/policies/versions/2/roll-back", json={"rate": 7}, headers=admin(desk))
-    began = back.json()["rollout"]
-    assert (began["policy_version"], began["rate"], began["open_issues"]) == (4, 7, "recompute")
-    assert (await rolled_out(desk, began["rollout_id"]))["moved"] == 1
-    assert (await handle(desk, issue_id)).due_at == after.due_at
-    assert (await desk.client.post(f"{SLA}/policies/versions/99/roll-back", json={}, headers=admin(desk))).status_code == 404
-
-
-async def test_a_deadline_that_was_kept_is_kept_when_the_calendar_changes(desk: Office) -> None:
-    issue_id = await desk.raised()
-    await published(desk, {"rules": rules(village="9 working_days")}, "keep")
-    known = (await desk.client.get(CALENDAR, headers=admin(desk))).json()
-    answer = await desk.client.put(
-        CALENDAR, json={"holidays": [*known["holidays"], "2026-03-04"]}, headers={**admin(desk), "If-Match": '"1"'}
-    )
-    await rolled_out(desk, answer.json()["rollout"]["rollout_id"])
-    kept = await handle(desk, issue_id)
-    assert (kept.policy_version, kept.allowance.amount if kept.allowance else 0) == (2, 5)

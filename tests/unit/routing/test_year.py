@@ -4,15 +4,14 @@ Afterwards the histories alone are read: every recorded deadline is explained, a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cache
+from functools import partial
 from random import Random
-from typing import Any
 
 import pytest
 
-from services.routing.domain.clocks import due
+from services.routing.domain.clocks import due, whole
 from services.routing.domain.deadline_story import stated_by
 from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.evolve import evolve
@@ -24,52 +23,60 @@ from shared.contracts import Event, intake
 from shared.contracts import routing as told
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import CalendarOverride, PausedClock, PolicyRule
-from shared.contracts.values import Deadline
-from tests.support.county import BEGIN, END, County, Dweller, NewDays, Publication
+from shared.contracts.values import Deadline, DeadlineKind
+from tests.support.county import END, County, Dweller, NewDays, Publication
 from tests.support.life import COUNTY, TOWNSHIP
+from tests.support.ruled import with_rules
 
 pytestmark = pytest.mark.slow
 
 SEED = 20260105
 ISSUES = 2000
-SECOND = timedelta(seconds=1)
 
 
-def with_rules(*more: PolicyRule, **everything: str) -> tuple[PolicyRule, ...]:
+def rules_with(*more: PolicyRule, **everything: str) -> tuple[PolicyRule, ...]:
     """The default rules with other settings for everything, and rules replaced or added by name."""
-    first = DEFAULT_RULES[0]
-    base = first.model_copy(update={"set": first.set | rule("everything", {}, **everything).set})
-    replaced = {each.rule for each in more}
-    return (base, *(each for each in DEFAULT_RULES[1:] if each.rule not in replaced), *more)
+    base = DEFAULT_RULES[0]
+    return with_rules(base.model_copy(update={"set": base.set | rule("", {}, **everything).set}), *more)
 
 
-SHORTER = with_rules(
+SHORTER = rules_with(
     rule("village", {"level": "village"}, handle="3 working_days"),
     rule("township", {"level": "township"}, handle="50 working_hours", warn="60 percent"),
     rule("county", {"level": "county"}, handle="8 working_days"),
-    **{"accept": "5 working_hours", "visit": "2 working_days", "interim": "10 working_days"},
+    accept="5 working_hours",
+    visit="2 working_days",
+    interim="10 working_days",
 )
-BETTER_FOR_SOME = with_rules(
+BETTER_FOR_SOME = rules_with(
     rule("village", {"level": "village"}, handle="60 hours", grace="3 hours"),
     rule("township", {"level": "township"}, handle="16 working_days"),
     rule("roads", {"topic": "road"}, handle="4 days"),
     rule("county-urgent", {"level": "county", "priority": "urgent"}, handle="40 hours"),
-    **{"rating": "10 days", "answer": "30 hours", "visit": "4 days", "interim": "20 days"},
+    rating="10 days",
+    answer="30 hours",
+    visit="4 days",
+    interim="20 days",
 )
-FOR_NEW_ONES = with_rules(rule("village", {"level": "village"}, handle="2 working_days"), accept="3 hours", rating="2 days")
-BY_THE_CLOCK = with_rules(
+FOR_NEW_ONES = rules_with(rule("village", {"level": "village"}, handle="2 working_days"), accept="3 hours", rating="2 days")
+BY_THE_CLOCK = rules_with(
     rule("village", {"level": "village"}, handle="72 hours", warn="50 percent"),
     rule("township", {"level": "township"}, handle="6 days", accept="12 hours"),
     rule("county", {"level": "county"}, handle="9 days"),
     rule("urgent", {"priority": "urgent"}, accept="70 minutes", grace="45 minutes"),
     rule("hotline", {"channel": "hotline"}, handle="4 days"),
-    **{"grace": "4 hours", "rating": "5 days", "supervise_notice": "20 hours", "supervise_criticism": "3 days"},
-    **{"arbitration": "9 hours", "extension": "30 hours"},
+    grace="4 hours",
+    rating="5 days",
+    supervise_notice="20 hours",
+    supervise_criticism="3 days",
+    arbitration="9 hours",
+    extension="30 hours",
 )
-BACK_TO_OFFICE_HOURS = with_rules(
+BACK_TO_OFFICE_HOURS = rules_with(
     rule("village", {"level": "village"}, handle="33 working_hours"),
     rule("own", {"region": TOWNSHIP[:9]}, handle="2 working_days", grace="2 working_hours"),
-    **{"accept": "1 working_days", "warn": "80 percent"},
+    accept="1 working_days",
+    warn="80 percent",
 )
 PUBLICATIONS = (
     Publication(52.4, "recompute", SHORTER),
@@ -80,23 +87,31 @@ PUBLICATIONS = (
 )
 MARKET_DAY = CalendarOverride(region=TOWNSHIP[:9], day="2026-03-27", kind="closed", note="集市")
 TYPHOON = CalendarOverride(region=COUNTY[:6], day="2026-08-07", kind="stopped", note="台风")
-CALENDARS = (
-    NewDays(80.3, lambda former: {"overrides": (*former.overrides, MARKET_DAY)}),
-    NewDays(212.7, lambda former: {"overrides": (*former.overrides, TYPHOON)}),
-    NewDays(
-        325.4,
-        lambda former: {
-            "holidays": (*former.holidays, "2026-12-31", "2027-01-04"),
-            "working_days": (*former.working_days, "2026-12-27", "2027-01-09"),
-            "confirmed_years": (*former.confirmed_years, 2027),
-        },
-    ),
+HOLIDAYS, MADE_UP = ("2026-12-31", "2027-01-04"), ("2026-12-27", "2027-01-09")
+ANNOUNCED = {"holidays": HOLIDAYS, "working_days": MADE_UP, "confirmed_years": (2027,)}
+CALENDARS: tuple[NewDays, ...] = (
+    (80.3, lambda former: {"overrides": (*former.overrides, MARKET_DAY)}),
+    (212.7, lambda former: {"overrides": (*former.overrides, TYPHOON)}),
+    (347.4, lambda former: {name: (*getattr(former, name), *more) for name, more in ANNOUNCED.items()}),
 )
 START_ANEW = (told.Assigned, told.Escalated, told.Arbitrated, told.Reopened, told.Reclassified)
 """What an accept clock can start with; a correction that makes it sooner counts from then."""
 
 SAME_CLOCKS = (told.DeadlineChanged, told.Suspended, told.Resumed, told.ExtensionDecided)
 """What changes clocks that run already, and starts none of its own but the end of a suspension."""
+
+BY_ITSELF: dict[type[Event], DeadlineKind] = {told.InterimAnswered: "interim", told.Resumed: "suspension", told.Closed: "rating"}
+BY_ITSELF[told.ExtensionDecided] = "extension"
+"""What comes of a deadline without naming it as missed."""
+
+RULES = (
+    *("at its deadline", "by itself in time", "warned in time", "escalated for a reason", "once", "nothing passed"),
+    *("equation", "explained", "starts stay", "accept starts at dispatch", "moves nothing"),
+    *("left is kept", "all go on", "a calendar moves no stopped clock"),
+    *("nothing into the past", "no lapse at a roll-out", "grace is never later", "mode"),
+    *("answered", "versions"),
+)
+"""What holds all year; each is the word of a check below."""
 
 MOVES_NOTHING = (told.ProgressReported, told.Reassigned, intake.AttachmentAdded)
 
@@ -108,41 +123,33 @@ class Audit:
         self.county = county
         self.seen: Counter[str] = Counter()
         self.faults: defaultdict[str, list[str]] = defaultdict(list)
-        self.calendar = cache(self._calendar)
+        known = {each.version: Calendar.of(each) for each in county.rules.calendars}
+        self.calendar: Callable[[int, str], Calendar] = lambda version, village: known[version].of_region(village)
         chance = Random(SEED)
         for number, life in enumerate(county.lives):
             Reading(self, number, life).read()
-            self._explained(number, life, chance.choice(life.history).time)
+            told_at = explain(life.history, county.rules, chance.choice(life.history).time)
+            for each in (*told_at["deadlines"], *told_at["paused"]):
+                self.check(number, each["holds"] is True, "explained", each)
 
-    def check(self, fine: bool, rule: str, *about: object) -> None:
+    def check(self, number: int, fine: bool, rule: str, *about: object) -> None:
         self.seen[rule] += 1
         if not fine:
-            self.faults[rule].append(f"seed {SEED}: {about}")
-
-    def _calendar(self, version: int, village: str) -> Calendar:
-        found = self.county.rules.calendar_of(version)
-        assert found is not None
-        return found.of_region(village)
+            self.faults[rule].append(f"seed {SEED}, issue {number}: {about}")
 
     def in_force(self, instant: datetime, village: str) -> Calendar:
         """The calendar of that time."""
         return self.calendar([version for since, version in self.county.calendars_since if since <= instant][-1], village)
-
-    def _explained(self, number: int, life: Dweller, at: datetime) -> None:
-        explained = explain(life.history, self.county.rules, at)
-        for each in (*explained["deadlines"], *explained["paused"]):
-            self.check(each["holds"] is True, "explained", number, at, each)
 
 
 class Reading:
     """One history, read from its first event to its last, with the deadlines as the events stated them."""
 
     def __init__(self, audit: Audit, number: int, life: Dweller) -> None:
-        self.audit, self.number, self.history, self.village = audit, number, life.history, life.village
+        self.audit, self.check, self.history, self.village = audit, partial(audit.check, number), life.history, life.village
         self.stated: dict[str, Deadline] = {}
         self.clocks: dict[str, PausedClock] = {}
-        self.lapsed: dict[tuple[str, datetime], datetime] = {}
-        self.lapses: set[tuple[str, str]] = set()
+        self.lapsed: dict[tuple[str, str], datetime] = {}
         self.moved_at: datetime | None = None
         self.runs_since: dict[str, datetime] = {}
 
@@ -154,13 +161,11 @@ class Reading:
             self.check(recorded.version == index + 1, "versions", recorded.version)
             if before is not None:
                 self._in_time(before, recorded)
-            self._lapse(before, recorded)
+            self._lapse(recorded)
             for deadline in stated_by(recorded):
                 calendar = self.audit.calendar(deadline.calendar_version, self.village)
                 self.check(due(deadline, calendar) == deadline.due_at, "equation", recorded.name, deadline)
             self._starts(recorded)
-            if before is not None and isinstance(recorded.data, MOVES_NOTHING):
-                self.check((before.deadlines, before.paused) == (issue.deadlines, issue.paused), "moves nothing", recorded.name)
             self._pauses(recorded)
             if isinstance(recorded.data, told.DeadlineChanged):
                 self._rolled(recorded, recorded.data)
@@ -170,12 +175,10 @@ class Reading:
             ran = {each.deadline_id for each in before.running} if before is not None else frozenset[str]()
             self.runs_since |= {each.deadline_id: recorded.time for each in issue.running if each.deadline_id not in ran}
             self.audit.seen[recorded.name] += 1
+            self.audit.seen["extensions granted"] += getattr(recorded.data, "granted", False)
         assert issue is not None
         for deadline in issue.running:
             self.check(deadline.due_at > END, "nothing passed", deadline)
-
-    def check(self, fine: bool, rule: str, *about: object) -> None:
-        self.audit.check(fine, rule, self.number, *about)
 
     def falls(self, deadline: Deadline) -> datetime:
         """When it takes effect: a promise waits until the issue is closed, a request until the suspension is over; nothing else waits."""
@@ -186,23 +189,20 @@ class Reading:
     def _in_time(self, before: Issue, recorded: Recorded[Event]) -> None:
         """What runs has not passed when something is recorded; what lapses or warns without a `missed` does so when it is due."""
         event = recorded.data
+        if isinstance(event, MOVES_NOTHING):
+            after = evolve(before, recorded)
+            self.check((before.deadlines, before.paused) == (after.deadlines, after.paused), "moves nothing", recorded.name)
         for deadline in before.running:
             self.check(self.falls(deadline) >= recorded.time, "nothing passed", recorded.name, deadline)
-        by_itself = {
-            told.InterimAnswered: "interim",
-            told.Resumed: "suspension",
-            told.ExtensionDecided: "extension",
-            told.Closed: "rating",
-        }
         if isinstance(event, told.DeadlineWarned):
             self.check(before.deadlines[event.deadline_id].warn_at == recorded.time, "warned in time", recorded)
         elif getattr(event, "by", None) is None and getattr(event, "how", "window_lapsed") == "window_lapsed":
-            kind = by_itself.get(type(event))
+            kind = BY_ITSELF.get(type(event))
             if kind is not None and getattr(event, "reason", None) != "deadline_came_first":
-                running = before.running_of(kind)  # pyright: ignore[reportArgumentType]
+                running = before.running_of(kind)
                 self.check(running is not None and self.falls(running) == recorded.time, "by itself in time", recorded)
 
-    def _lapse(self, before: Issue | None, recorded: Recorded[Event]) -> None:
+    def _lapse(self, recorded: Recorded[Event]) -> None:
         """A missed deadline takes effect when it fell, as it stood then, and once."""
         missed = getattr(recorded.data, "missed", None)
         if isinstance(recorded.data, told.Escalated):
@@ -211,10 +211,11 @@ class Reading:
             return
         stated = self.stated[missed.deadline_id]
         self.check(missed.due_at == stated.due_at and recorded.time == self.falls(stated), "at its deadline", recorded, stated)
-        self.check(self.lapsed.setdefault((missed.deadline_id, missed.due_at), recorded.time) == recorded.time, "once", recorded)
-        self.check((recorded.name, missed.deadline_id) not in self.lapses, "once", recorded)
+        self.check((recorded.name, missed.deadline_id) not in self.lapsed, "once", recorded)
+        self.lapsed[recorded.name, missed.deadline_id] = recorded.time
+        also = {time for (_, lapsed), time in self.lapsed.items() if lapsed == missed.deadline_id}
+        self.check(also == {recorded.time}, "once", recorded)
         self.check(recorded.time != self.moved_at, "no lapse at a roll-out", recorded)
-        self.lapses.add((recorded.name, missed.deadline_id))
         self.audit.seen[f"missed {stated.kind}"] += 1
 
     def _starts(self, recorded: Recorded[Event]) -> None:
@@ -231,8 +232,9 @@ class Reading:
         event, calendar = recorded.data, self.audit.in_force(recorded.time, self.village)
         if isinstance(event, told.Suspended):
             for clock in event.paused:
-                left = calendar.used(recorded.time, clock.deadline.due_at, working=is_working(clock.deadline.allowance))
-                self.check(timedelta() <= timedelta(seconds=clock.left) - left < SECOND, "left is kept", clock, left)
+                since, working = clock.deadline.counted_from or clock.deadline.started_at, is_working(clock.deadline.allowance)
+                left = whole(clock.deadline, calendar) - calendar.used(since, recorded.time, working=working)
+                self.check(timedelta() <= timedelta(seconds=clock.left) - left < timedelta(seconds=1), "left is kept", clock, left)
             self.clocks = {clock.deadline.deadline_id: clock for clock in event.paused}
         elif isinstance(event, told.Resumed):
             self.check({each.deadline_id for each in event.deadlines} == set(self.clocks), "all go on", recorded)
@@ -252,8 +254,8 @@ class Reading:
         former = {deadline.deadline_id: deadline for deadline in event.former}
         self.check(mode != "keep", "mode", recorded)
         for clock in event.paused:
-            stood = self.clocks[clock.deadline.deadline_id].deadline.allowance
-            self.check(stood != clock.deadline.allowance, "a calendar moves no stopped clock", clock)
+            stood = self.clocks[clock.deadline.deadline_id].deadline
+            self.check(stood.allowance != clock.deadline.allowance, "a calendar moves no stopped clock", clock)
             self.clocks[clock.deadline.deadline_id] = clock
             seen["stopped clocks moved"] += 1
         for deadline in stated_by(recorded):
@@ -273,3 +275,26 @@ def year() -> Audit:
     county = County(SEED, ISSUES, PUBLICATIONS, CALENDARS)
     county.run()
     return Audit(county)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_held_all_year(year: Audit, rule: str) -> None:
+    assert year.seen[rule] > 0, f"seed {SEED}: nothing to check"
+    assert not year.faults[rule], (len(year.faults[rule]), year.faults[rule][:3])
+
+
+def test_the_year_had_everything(year: Audit) -> None:
+    seen = year.seen
+    wanted = (
+        *(f"missed {kind}" for kind in ("accept", "handle", "arbitration", "answer", "rating", "visit", "task", "promise")),
+        *("missed supervise_notice", "missed supervise_criticism", "Escalated", "Suspended", "Resumed", "Arbitrated", "Reassigned"),
+        *("ExtensionDecided", "extensions granted", "Referred", "Reclassified", "InterimAnswered", "ReturnVisited", "Closed"),
+        *("moved by recompute", "moved by recompute_if_better", "grace cases", "stopped clocks moved"),
+        *("changed between clock and working time", "moved by policy-2", "moved by policy-3", "moved by policy-5", "moved by policy-6"),
+        *("moved by calendar-2", "moved by calendar-3", "moved by calendar-4"),
+    )
+    assert set(year.faults) <= set(RULES), SEED
+    assert not [name for name in wanted if not seen[name]], (SEED, seen)
+    assert year.county.modes["policy-4"] == "keep"
+    assert seen["moved by policy-4"] == 0
+    assert (len(year.county.lives), len(year.county.rules.policies), len(year.county.rules.calendars)) == (ISSUES, 6, 4)
