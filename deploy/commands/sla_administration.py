@@ -165,8 +165,9 @@ def show_preview(found: dict[str, Any]) -> None:
 def show_rollout(found: dict[str, Any]) -> None:
     """A roll-out in a line, and what could not be moved."""
     left = f", about {found['seconds_left']} s left" if found.get("seconds_left") is not None else ""
+    total = "?" if found["total"] is None else found["total"]
     _console.print(
-        f"{found['rollout_id']}  {found['reason']}: {found['state']}, {found['done']} of {'?' if found['total'] is None else found['total']} done,"
+        f"{found['rollout_id']}  {found['reason']}: {found['state']}, {found['done']} of {total} done,"
         f" {found['moved']} moved, {found['failed']} failed{left}"
     )
     for failure in found.get("failures", []):

@@ -1,6 +1,6 @@
 """Changes of the working calendar: what administrators do to the days. Each is an event; open deadlines are counted again by a roll-out."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from itertools import pairwise
@@ -23,9 +23,10 @@ FULL_CODE = 12
 """Digits of a region's code; a county is named by 6 of them, a township by 9 (GB/T 2260, GB/T 10114)."""
 
 _UNCONFIRMED = text(
-    "SELECT issue_id, number, village, state, level, due_at FROM issues"
-    " WHERE state <> 'closed' AND due_at IS NOT NULL"
-    " AND NOT (extract(year FROM due_at AT TIME ZONE 'Asia/Shanghai')::int = ANY(:years)) ORDER BY due_at LIMIT :limit"
+    "SELECT issue_id, number, village, state, level, min((d->>'due_at')::timestamptz) AS due_at"
+    " FROM issues, jsonb_array_elements(clocks->'deadlines') AS d WHERE state <> 'closed'"
+    " AND NOT (extract(year FROM (d->>'due_at')::timestamptz AT TIME ZONE 'Asia/Shanghai')::int = ANY(:years))"
+    " GROUP BY issue_id ORDER BY min((d->>'due_at')::timestamptz) LIMIT :limit"
 )
 
 
@@ -81,9 +82,16 @@ class Calendars:
         return new
 
     async def change(
-        self, session: AsyncSession, days: NewDays, *, expected: int | None, note: str, rate: int, by: str
+        self,
+        session: AsyncSession,
+        days: Callable[[CalendarChanged], NewDays],
+        *,
+        expected: int | None,
+        note: str,
+        rate: int,
+        by: str,
     ) -> tuple[CalendarChanged, Rollout | None]:
-        """Publish other days, and begin to count open deadlines again.
+        """Publish the days that `days` makes of the present calendar, and begin to count open deadlines again.
 
         Raises:
             Problem: 412 where the calendar has another version than `expected`, 422 for days that cannot be.
@@ -94,7 +102,7 @@ class Calendars:
         former = known.calendars[-1]
         if expected is not None and expected != former.version:
             raise version_mismatch()
-        event = self.changed(former, days, note=note, by=by)
+        event = self.changed(former, days(former), note=note, by=by)
         head = (await self.log.load(session, CALENDAR)).head
         await self.log.append(session, CALENDAR, [event], after=head, now=now, region=None, correlation_id=new_id(), causation_id=None)
         rollout = await self.rollouts.begin(
@@ -111,7 +119,7 @@ class Calendars:
         return event, rollout
 
     async def unconfirmed(self, session: AsyncSession, limit: int = 200) -> Sequence[dict[str, object]]:
-        """Open issues whose soonest deadline falls into a year whose make-up days are not announced."""
+        """Open issues with a deadline in a year whose make-up days are not announced; `due_at` is the first such one."""
         years = list((await self.current(session)).confirmed_years)
         rows = await session.execute(_UNCONFIRMED, {"years": years, "limit": limit})
         return [dict(row) for row in rows.mappings()]

@@ -109,8 +109,10 @@ class IssueHandlers:
         issue = await self._append(session, loaded, decision.events, context.now)
         return Outcome(issue, decision.refusal)
 
-    async def roll(self, session: AsyncSession, loaded: Loaded, context: Context, former: Mapping[int, Rulebook], rollout: Rollout) -> bool:
-        """Settle what is due, then move what the new rules move, in one append. Returns whether any deadline moved.
+    async def roll(
+        self, session: AsyncSession, loaded: Loaded, context: Context, former: Mapping[int, Rulebook], rollout: Rollout
+    ) -> tuple[Issue, bool]:
+        """Settle what is due, then move what the new rules move, in one append. Returns the issue, and whether a deadline moved.
 
         Raises:
             ConcurrentAppend: somebody else was faster; load again in a new transaction.
@@ -118,8 +120,7 @@ class IssueHandlers:
         settled, issue = settle(loaded.issue, context)
         mode: OpenIssues = rollout.mode  # pyright: ignore[reportAssignmentType]
         moved = change(issue, context, former, mode=mode, reason=rollout.reason, rollout_id=rollout.rollout_id)
-        await self._append(session, loaded, (*settled, *moved), context.now)
-        return bool(moved)
+        return await self._append(session, loaded, (*settled, *moved), context.now), bool(moved)
 
     async def _append(self, session: AsyncSession, loaded: Loaded, events: Sequence[Event], now: datetime) -> Issue:
         issue = loaded.issue

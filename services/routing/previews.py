@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,31 +44,41 @@ class Planned:
         return min(0.0, *(move.seconds for move in self.moves))
 
 
-async def affected(
-    session: AsyncSession, context: Context, former: Mapping[int, Rulebook], mode: OpenIssues
-) -> AsyncIterator[tuple[int, list[Planned]]]:
-    """Every open issue, a page at a time: how many were looked at, and those that the context's rules would move.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was looked at: how many issues, those that would move, and those whose row cannot be read."""
 
-    Computed in a thread: the service answers others meanwhile.
-    """
+    looked_at: int
+    planned: list[Planned]
+    unreadable: list[str]
+
+
+async def affected(session: AsyncSession, context: Context, former: Mapping[int, Rulebook], mode: OpenIssues) -> AsyncIterator[Page]:
+    """Every open issue, a page at a time. Computed in a thread: the service answers others meanwhile."""
     after = ""
     while True:
         rows = (await session.execute(_PAGE, {"after": after, "limit": PAGE})).mappings().all()
         if not rows:
             return
-        yield len(rows), await asyncio.to_thread(_planned, rows, context, former, mode)
+        yield await asyncio.to_thread(_looked_at, rows, context, former, mode)
         after = rows[-1]["issue_id"]
 
 
-def _planned(rows: Sequence[Mapping[Any, Any]], context: Context, former: Mapping[int, Rulebook], mode: OpenIssues) -> list[Planned]:
+def _looked_at(rows: Sequence[Mapping[Any, Any]], context: Context, former: Mapping[int, Rulebook], mode: OpenIssues) -> Page:
     planned: list[Planned] = []
+    unreadable: list[str] = []
     for row in rows:
-        if row["clocks"] is not None:
+        if row["clocks"] is None:
+            continue
+        try:
             issue = issue_of(row)
-            found = moves(issue, context, former, mode)
-            if found:
-                planned.append(Planned(issue, found))
-    return planned
+        except ValidationError:
+            unreadable.append(row["issue_id"])
+            continue
+        found = moves(issue, context, former, mode)
+        if found:
+            planned.append(Planned(issue, found))
+    return Page(len(rows), planned, unreadable)
 
 
 @dataclass(slots=True)
@@ -87,11 +98,11 @@ class Preview:
     by_topic: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     worst: list[Planned] = field(default_factory=list[Planned])
 
-    def add(self, looked_at: int, planned: Sequence[Planned]) -> None:
+    def add(self, page: Page) -> None:
         """Count a page."""
-        self.open += looked_at
-        self.moved += len(planned)
-        for each in planned:
+        self.open += page.looked_at
+        self.moved += len(page.planned)
+        for each in page.planned:
             found = Counter(name for move in each.moves for name in _kinds(move))
             self.earlier += found["earlier"]
             self.later += found["later"]
@@ -99,7 +110,7 @@ class Preview:
             found["issues"] += 1
             self.by_level.setdefault(each.issue.level or "", Counter()).update(found)
             self.by_topic.setdefault(each.issue.topic, Counter()).update(found)
-        sooner = (each for each in planned if each.forward < 0)
+        sooner = (each for each in page.planned if each.forward < 0)
         self.worst = nsmallest(WORST, (*self.worst, *sooner), key=lambda each: (each.forward, each.issue.number))
 
     def shown(self) -> dict[str, Any]:
@@ -124,8 +135,8 @@ def _kinds(move: Move) -> tuple[str, ...]:
 async def preview(session: AsyncSession, context: Context, former: Mapping[int, Rulebook], mode: OpenIssues) -> Preview:
     """Look at every open issue."""
     found = Preview()
-    async for looked_at, planned in affected(session, context, former, mode):
-        found.add(looked_at, planned)
+    async for page in affected(session, context, former, mode):
+        found.add(page)
     return found
 
 

@@ -5,30 +5,26 @@ events, the issue rows and the progress stand or fall together, so a killed work
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.routing.directory import DirectoryHolder
 from services.routing.domain.commands import Context
-from services.routing.domain.evolve import evolve
-from services.routing.domain.rollout import change
 from services.routing.domain.rulebook import Rulebook
-from services.routing.domain.state import Issue
 from services.routing.handlers import ATTEMPTS, IssueHandlers
-from services.routing.previews import affected
-from services.routing.rules import POLICY, Rules, RulesHolder
-from services.routing.snapshot import COLUMNS, clocks_of, issue_of
+from services.routing.rollout_batches import Outcome, forward, move, queue
+from services.routing.rules import POLICY, RulesHolder, days_only
 from services.routing.tables import Rollout, RolloutIssue
 from shared.clock import Clock
 from shared.contracts.routing import OpenIssues, RolloutCompleted
-from shared.database import Database, table_of
-from shared.eventlog import Append, ConcurrentAppend, EventLog, Head
+from shared.database import Database
+from shared.eventlog import ConcurrentAppend, EventLog
 from shared.ids import new_id
 from shared.problems import Problem, not_found
 
@@ -42,14 +38,17 @@ BATCH = 50
 BEAT = timedelta(seconds=10)
 """A running roll-out that has not moved for so long has lost its workflow."""
 
-_BATCH = text(
-    f"SELECT {COLUMNS}, head_version, head_hash"
-    " FROM issues JOIN (SELECT stream, version, hash FROM log.streams) AS s (stream, head_version, head_hash) ON s.stream = issue_id"
-    " WHERE issue_id = ANY(:ids)"
-)
-_SAVE = text(
-    "UPDATE issues SET clocks = CAST(:clocks AS jsonb), due_at = :due_at, next_at = :next_at, policy_version = :policy_version,"
-    " version = :version, stream_version = :version WHERE issue_id = :issue_id"
+CAUGHT_UP = timedelta(seconds=1)
+"""After it every process decides by the new rules (`context.LOOK_AGAIN_AFTER`), so that nothing is left behind."""
+
+NEAR = timedelta(seconds=60)
+"""An instant that is so near cannot wait until everything is recorded."""
+
+_NOTE = text(
+    "UPDATE rollout_issues AS i SET outcome = n.outcome, error = n.error, wake_at = n.wake_at"
+    " FROM unnest(CAST(:places AS int[]), CAST(:outcomes AS text[]), CAST(:errors AS text[]), CAST(:wakes AS timestamptz[]))"
+    " AS n (place, outcome, error, wake_at)"
+    " WHERE i.rollout_id = :rollout AND i.place = n.place AND i.outcome IS NULL RETURNING i.outcome"
 )
 
 
@@ -64,16 +63,7 @@ class Progress:
 
 
 class Rollouts:
-    """Handlers of roll-outs.
-
-    Args:
-        database: routing's.
-        log: where `DeadlineChanged` goes.
-        rules: every version of policy and calendar.
-        directory: who is in charge, for what was due before an issue is moved.
-        issues: handles single issues where the row is not enough.
-        clock: the one clock.
-    """
+    """Handlers of roll-outs. `issues` handles single issues where the row is not enough."""
 
     def __init__(
         self, database: Database, log: EventLog, rules: RulesHolder, directory: DirectoryHolder, issues: IssueHandlers, clock: Clock
@@ -90,7 +80,7 @@ class Rollouts:
         rules = await self._rules.fresh(session)
         now = await self._clock.now(session)
         context = Context(now, rules.at(now), await self._directory.fresh(session))
-        return context, rules.by_version if rollout.calendar_version is None else days_only(context, rules)
+        return context, rules.by_version if rollout.calendar_version is None else days_only(context.rules, rules)
 
     async def end_older(self, session: AsyncSession, now: datetime, *, calendar: bool = False, since: datetime | None = None) -> None:
         """End those of policies (or of calendars) that are not done, before a publication appends: its own roll-out reaches what they left.
@@ -102,6 +92,13 @@ class Rollouts:
         if since is not None and since > now:
             older = older.where(col(Rollout.begins_at) >= since)
         for rollout in (await session.execute(older)).scalars():
+            await self._end(session, rollout, "cancelled", now)
+
+    async def _end_overtaken(self, session: AsyncSession, by: Rollout, now: datetime) -> None:
+        """End paused ones of earlier versions: resumed later, they would apply the present rules in a mode that nobody chose for them."""
+        earlier = (col(Rollout.policy_version) < by.policy_version) & col(Rollout.calendar_version).is_(None)
+        statement = select(Rollout).where(col(Rollout.state) == "paused", earlier).order_by(col(Rollout.rollout_id)).with_for_update()
+        for rollout in (await session.execute(statement)).scalars():
             await self._end(session, rollout, "cancelled", now)
 
     async def begin(
@@ -174,8 +171,7 @@ class Rollouts:
         async with self._database.transaction() as session:
             now = await self._clock.now(session)
             statement = select(col(Rollout.rollout_id)).where(
-                col(Rollout.state).in_(("waiting", "running")),
-                col(Rollout.begins_at) <= now,
+                (col(Rollout.state) == "running") | ((col(Rollout.state) == "waiting") & (col(Rollout.begins_at) <= now - CAUGHT_UP)),
                 col(Rollout.beat_at).is_(None) | (col(Rollout.beat_at) < now - BEAT),
             )
             return (await session.execute(statement)).scalars().all()
@@ -186,26 +182,11 @@ class Rollouts:
             rollout = await self.get(session, rollout_id, lock=True)
             if rollout.state == "waiting":
                 context, former = await self._in_force(session, rollout)
-                rollout.total = await self._queue(session, rollout, context, former)
+                if rollout.calendar_version is None:
+                    await self._end_overtaken(session, rollout, context.now)
+                rollout.total = await queue(session, rollout, context, former)
                 rollout.state, rollout.started_at, rollout.beat_at = "running", context.now, context.now
             return await self._progress(session, rollout)
-
-    async def _queue(self, session: AsyncSession, rollout: Rollout, context: Context, former: Mapping[int, Rulebook]) -> int:
-        """Queue what is to be moved and is not queued yet: the soonest new deadline first. Returns how many."""
-        mode: OpenIssues = rollout.mode  # pyright: ignore[reportAssignmentType]
-        found: list[tuple[datetime, str]] = []
-        async for _, planned in affected(session, context, former, mode):
-            found += [(min(move.deadline.due_at for move in each.moves), each.issue.issue_id) for each in planned]
-        # Rows of before this release tell nothing of their clocks: these issues are looked at last, one by one.
-        blind = (await session.execute(_BLIND)).scalars().all()
-        known = select(col(RolloutIssue.issue_id)).where(col(RolloutIssue.rollout_id) == rollout.rollout_id)
-        queued = set((await session.execute(known)).scalars())
-        ordered = [issue_id for issue_id in (*(issue_id for _, issue_id in sorted(found)), *blind) if issue_id not in queued]
-        first = rollout.total or 0
-        rows = [{"rollout_id": rollout.rollout_id, "place": first + turn, "issue_id": each} for turn, each in enumerate(ordered)]
-        if rows:
-            await session.execute(insert(table_of(RolloutIssue)), rows)
-        return len(rows)
 
     async def step(self, rollout_id: str) -> Progress:
         """Move the next issues, in one transaction; at the end tell it in the log."""
@@ -226,46 +207,17 @@ class Rollouts:
             if not items and not rollout.swept:
                 # Decisions that were under way while the rules changed may have set deadlines by the former ones since it was planned.
                 rollout.swept = True
-                rollout.total = (rollout.total or 0) + await self._queue(session, rollout, context, former)
+                rollout.total = (rollout.total or 0) + await queue(session, rollout, context, former)
             elif not items:
                 await self._end(session, rollout, "done", context.now)
             else:
-                outcomes = await self._move(session, [item.issue_id for item in items], rollout, context, former)
-                alone = [(item.place, item.issue_id) for item in items if item.issue_id not in outcomes]
-                await self._note(session, rollout, {item.place: outcomes[item.issue_id] for item in items if item.issue_id in outcomes})
+                reached = await move(session, self._log, [item.issue_id for item in items], rollout, context, former)
+                alone = [(item.place, item.issue_id) for item in items if item.issue_id not in reached]
+                await self._note(session, rollout, {item.place: reached[item.issue_id] for item in items if item.issue_id in reached})
             progress = await self._progress(session, rollout)
         for place, issue_id in alone:
             await self._move_alone(rollout_id, place, issue_id)
         return progress
-
-    async def _move(
-        self, session: AsyncSession, ids: Sequence[str], rollout: Rollout, context: Context, former: Mapping[int, Rulebook]
-    ) -> dict[str, str]:
-        """Move those whose row is up to date and that owe nothing: by issue, what came of it. The others are left out."""
-        rows = (await session.execute(_BATCH, {"ids": list(ids)})).mappings().all()
-        outcomes: dict[str, str] = {}
-        appends: list[Append] = []
-        changed: dict[str, Issue] = {}
-        for row in rows:
-            if row["clocks"] is None or row["stream_version"] != row["head_version"]:
-                continue
-            if row["state"] == "closed" or row["next_at"] is None:
-                outcomes[row["issue_id"]] = "unchanged"
-                continue
-            if row["next_at"] <= context.now:
-                continue
-            issue = issue_of(row)
-            events = change(issue, context, former, mode=rollout.mode, reason=rollout.reason, rollout_id=rollout.rollout_id)  # pyright: ignore[reportArgumentType]
-            if not events:
-                outcomes[issue.issue_id] = "unchanged"
-                continue
-            changed[issue.issue_id] = issue
-            head = Head(row["head_version"], row["head_hash"], issue.village)
-            appends.append(Append(issue.issue_id, events[0], head, issue.correlation_id or new_id(), None))
-        appended = await self._log.append_each(session, appends, now=context.now)
-        if appended:
-            await session.execute(_SAVE, [_row_of(evolve(changed[stream], recorded)) for stream, recorded in appended.items()])
-        return outcomes | dict.fromkeys(appended, "moved")
 
     async def _move_alone(self, rollout_id: str, place: int, issue_id: str) -> None:
         """One issue by its stream: somebody is working on it, or something of it was due."""
@@ -275,8 +227,9 @@ class Rollouts:
                     rollout = await self.get(session, rollout_id, lock=True)
                     context, former = await self._in_force(session, rollout)
                     loaded = await self._issues.load(session, issue_id)
-                    moved = await self._issues.roll(session, loaded, context, former, rollout)
-                    await self._note(session, rollout, {place: "moved" if moved else "unchanged"})
+                    issue, moved = await self._issues.roll(session, loaded, context, former, rollout)
+                    outcome = Outcome("moved", forward(loaded.issue.next_instant, issue.next_instant)) if moved else Outcome("unchanged")
+                    await self._note(session, rollout, {place: outcome})
                 return
             except ConcurrentAppend:
                 if attempt == ATTEMPTS - 1:
@@ -289,16 +242,38 @@ class Rollouts:
     async def _fail(self, rollout_id: str, place: int, error: str) -> None:
         async with self._database.transaction() as session:
             rollout = await self.get(session, rollout_id, lock=True)
-            await self._note(session, rollout, {place: "failed"}, error=error)
+            await self._note(session, rollout, {place: Outcome("failed", error=error)})
 
-    async def _note(self, session: AsyncSession, rollout: Rollout, outcomes: Mapping[int, str], error: str | None = None) -> None:
-        for outcome in ("moved", "unchanged", "failed"):
-            places = [place for place, found in outcomes.items() if found == outcome]
-            if places:
-                here = (col(RolloutIssue.rollout_id) == rollout.rollout_id) & col(RolloutIssue.place).in_(places)
-                open_yet = col(RolloutIssue.outcome).is_(None)
-                noted = await session.execute(update(RolloutIssue).where(here & open_yet).values(outcome=outcome, error=error))
-                setattr(rollout, outcome, getattr(rollout, outcome) + noted.rowcount)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+    async def _note(self, session: AsyncSession, rollout: Rollout, outcomes: Mapping[int, Outcome]) -> None:
+        """Write what came of issues, by their place; what was noted before stays."""
+        columns = {
+            "rollout": rollout.rollout_id,
+            "places": list(outcomes),
+            "outcomes": [each.name for each in outcomes.values()],
+            "errors": [each.error for each in outcomes.values()],
+            "wakes": [each.wake_at for each in outcomes.values()],
+        }
+        for name, count in Counter((await session.execute(_NOTE, columns)).scalars()).items():
+            setattr(rollout, name, getattr(rollout, name) + count)
+
+    async def to_wake(self, limit: int = 100) -> Sequence[RolloutIssue]:
+        """Moved issues whose workflows wait for a later instant than they now have: the soonest first.
+
+        While issues are still being moved only those whose instant is near: recording comes first.
+        """
+        async with self._database.transaction() as session:
+            now = await self._clock.now(session)
+            busy = select(col(Rollout.rollout_id)).where(col(Rollout.state) == "running", col(Rollout.beat_at) > now - BEAT)
+            near = col(RolloutIssue.wake_at) < now + NEAR
+            statement = select(RolloutIssue).where(col(RolloutIssue.wake_at).is_not(None), near | ~busy.exists())
+            return (await session.execute(statement.order_by(col(RolloutIssue.wake_at)).limit(limit))).scalars().all()
+
+    async def woken(self, issues: Sequence[RolloutIssue]) -> None:
+        """Their workflows know."""
+        async with self._database.transaction() as session:
+            for each in issues:
+                here = (col(RolloutIssue.rollout_id) == each.rollout_id) & (col(RolloutIssue.place) == each.place)
+                await session.execute(update(RolloutIssue).where(here).values(wake_at=None))
 
     async def _end(self, session: AsyncSession, rollout: Rollout, state: str, now: datetime) -> None:
         """The last event of a roll-out."""
@@ -318,23 +293,3 @@ class Rollouts:
     async def _progress(self, session: AsyncSession, rollout: Rollout) -> Progress:
         reached = rollout.moved + rollout.unchanged + rollout.failed
         return Progress(rollout.state, (rollout.total or 0) - reached, reached, rollout.rate)
-
-
-def days_only(context: Context, rules: Rules) -> Mapping[int, Rulebook]:
-    """For a calendar: as if every policy said what the present one says, so that deadlines keep the allowance that they have."""
-    return dict.fromkeys(rules.by_version, context.rules)
-
-
-_BLIND = text("SELECT issue_id FROM issues WHERE state <> 'closed' AND next_at IS NOT NULL AND clocks IS NULL ORDER BY next_at")
-
-
-def _row_of(issue: Issue) -> dict[str, Any]:
-    """What a move changes in an issue's row."""
-    return {
-        "issue_id": issue.issue_id,
-        "clocks": clocks_of(issue).model_dump_json(exclude_defaults=True),
-        "due_at": issue.due_at,
-        "next_at": issue.next_instant,
-        "policy_version": max((deadline.policy_version for deadline in issue.running), default=None),
-        "version": issue.stream_version,
-    }

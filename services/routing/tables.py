@@ -138,7 +138,11 @@ class Rollout(RoutingTable, table=True):
 
 
 class RolloutIssue(RoutingTable, table=True):
-    """One issue that a roll-out has still to reach, or could not move. `place` is its turn: the soonest new deadline first."""
+    """One issue of a roll-out. `place` is its turn: the soonest new deadline first.
+
+    `outcome` is moved, unchanged or failed; null: its turn is to come. `wake_at` is its next instant, where that came forward and its
+    workflow does not know yet.
+    """
 
     __tablename__ = "rollout_issues"  # pyright: ignore[reportAssignmentType]
 
@@ -147,3 +151,4 @@ class RolloutIssue(RoutingTable, table=True):
     issue_id: str
     outcome: str | None = None
     error: str | None = None
+    wake_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))

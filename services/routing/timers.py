@@ -5,7 +5,6 @@ No watermark is kept: a message is acknowledged when Temporal has answered, so a
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -16,7 +15,6 @@ from services.routing.workflows import TASK_QUEUE, IssueWorkflow, workflow_id
 from shared.contracts.envelope import BadEnvelope, Recorded, parse
 from shared.contracts.event import Event
 from shared.contracts.routing import Closed, DeadlineChanged, InterimAnswered
-from shared.contracts.values import Deadline
 from shared.database import Database
 from shared.eventlog import EventLog
 from shared.messaging.delivery import Delivery
@@ -110,20 +108,9 @@ class Timers:
 def _may_matter(event: Event) -> bool:
     """Whether an event can bring an instant forward, or ends the issue.
 
-    What a lapse set (`missed`, an interim answer) needs no signal: the workflow waits for the lapsed instant itself, and looks then.
+    What a lapse set (`missed`, an interim answer) needs no signal: the workflow waits for the lapsed instant itself, and looks then. What a
+    roll-out moved forward, the roll-out tells (`RolloutKeeper`).
     """
-    if getattr(event, "missed", None) is not None or isinstance(event, InterimAnswered):
+    if getattr(event, "missed", None) is not None or isinstance(event, InterimAnswered | DeadlineChanged):
         return False
-    if isinstance(event, DeadlineChanged):
-        return _sooner(event)
     return isinstance(event, Closed) or bool(getattr(event, "deadlines", ()))
-
-
-def _sooner(event: DeadlineChanged) -> bool:
-    """Whether a roll-out moved anything of an issue forward; where it did not, the workflow sleeps on and looks when it wakes."""
-    former = {deadline.deadline_id: deadline for deadline in event.former}
-    return any(min(_instants(new)) < min(_instants(former[new.deadline_id])) for new in event.deadlines if new.deadline_id in former)
-
-
-def _instants(deadline: Deadline) -> tuple[datetime, ...]:
-    return (deadline.due_at,) if deadline.warn_at is None else (deadline.warn_at, deadline.due_at)

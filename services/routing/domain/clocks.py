@@ -97,12 +97,15 @@ def level_clocks(issue: Issue, context: Context, level: Level) -> tuple[Deadline
 
 def next_interim(issue: Issue, context: Context, level: Level) -> Deadline:
     """The next interim answer: whole periods counted from the first assignment, the first that lies ahead (domain.md, timer table)."""
-    anchor = issue.assigned_at or context.now
-    first = by_rule(issue, context, "interim", level=level, start=anchor)
+    return next_period(by_rule(issue, context, "interim", level=level, start=issue.assigned_at or context.now), issue, context)
+
+
+def next_period(first: Deadline, issue: Issue, context: Context) -> Deadline:
+    """A recurring deadline at its next instant: whole allowances after its start, the first that lies ahead."""
     assert first.allowance is not None
     calendar = context.calendar(issue.village)
     period = calendar.length(first.allowance)
-    periods = calendar.used(anchor, context.now, working=is_working(first.allowance)) // period + 1
+    periods = calendar.used(first.started_at, context.now, working=is_working(first.allowance)) // period + 1
     ahead = in_periods(first, calendar, period, periods)
     return ahead if ahead.due_at > context.now else in_periods(first, calendar, period, periods + 1)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.routing.domain.clocks import WARNED, due, next_interim, paused, setting_of, warned_at
+from services.routing.domain.clocks import WARNED, due, next_period, paused, setting_of, warned_at
 from services.routing.domain.commands import Context
 from services.routing.domain.policy import Facts, Setting
 from services.routing.domain.rulebook import Rulebook
@@ -113,8 +113,8 @@ def _renewed(
         if deadline.counted_from is not None:
             used = _used(deadline, allowance, calendar)
             changes |= {"used": used, "left": _seconds(calendar.length(allowance)) - used}
-    if deadline.kind == "interim" and issue.level is not None:
-        new = next_interim(issue, context, issue.level).model_copy(update={"deadline_id": deadline.deadline_id})
+    if deadline.kind == "interim":
+        new = next_period(deadline.model_copy(update=changes), issue, context)
     else:
         new = deadline.model_copy(update=changes)
         new = _graced(new.model_copy(update={"due_at": due(new, calendar)}), deadline, issue, context, calendar)

@@ -1,5 +1,6 @@
 """HTTP: the working calendar. Administrators change days, bring them in from files, and see what that does before it does."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,9 +14,9 @@ from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.worktime import Calendar
 from services.routing.entrypoints.policies import LOCKED_PROBLEMS, Administrator, locked_version, services_of
 from services.routing.entrypoints.sla_bodies import RATE, CalendarBody, calendar_shown, rollout_shown
-from services.routing.rollouts import days_only
+from services.routing.rules import days_only
 from shared import audit, idempotency
-from shared.contracts.routing import CalendarOverride
+from shared.contracts.routing import CalendarChanged, CalendarOverride
 from shared.eventlog import ConcurrentAppend
 from shared.problems import FieldError, Problem, invalid, not_found
 from shared.security.dependencies import ClientAddress
@@ -74,7 +75,7 @@ async def change(request: Request, principal: Administrator, address: ClientAddr
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
     expected = locked_version(request)
     body = await parse(CalendarBody, request)
-    return await _changed(request, claimed, _days(body), expected=expected, note=body.note, rate=body.rate, by=principal.subject)
+    return await _changed(request, claimed, lambda _: _days(body), expected=expected, note=body.note, rate=body.rate, by=principal.subject)
 
 
 @router.post("/preview", summary="What other days would do to open issues", responses=COMMAND_PROBLEMS, openapi_extra=body_of(CalendarBody))
@@ -88,7 +89,7 @@ async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
         context = await app.contexts.context(session)
         policy = known.published(context.rules.version) or known.policies[-1]
         context = Context(context.now, Rulebook.of(policy, Calendar.of(new)), context.directory)
-        looked = await previews.preview(session, context, days_only(context, known), "recompute")
+        looked = await previews.preview(session, context, days_only(context.rules, known), "recompute")
     return looked.shown()
 
 
@@ -108,20 +109,34 @@ async def bring_in(
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
     expected = locked_version(request)
     found = await _file(request)
-    app = services_of(request)
-    async with app.database.transaction() as session:
-        current = await app.calendars.current(session)
-    days = NewDays(holidays=found.holidays, working_days=found.working_days, overrides=found.overrides)
-    if confirm_year is not None:
-        other = tuple(day for day in current.holidays if not day.startswith(str(confirm_year)))
-        worked = tuple(day for day in current.working_days if not day.startswith(str(confirm_year)))
-        days = NewDays(
-            holidays=other + tuple(day for day in found.holidays if day.startswith(str(confirm_year))),
-            working_days=worked + tuple(day for day in found.working_days if day.startswith(str(confirm_year))),
-            confirmed_years=(*current.confirmed_years, confirm_year),
-        )
     note = f"import, year {confirm_year}" if confirm_year is not None else "import"
-    return await _changed(request, claimed, days, expected=expected, note=note, rate=RATE, by=principal.subject)
+    return await _changed(
+        request,
+        claimed,
+        lambda current: _taken(current, found, confirm_year),
+        expected=expected,
+        note=note,
+        rate=RATE,
+        by=principal.subject,
+    )
+
+
+def _taken(current: CalendarChanged, found: Days, year: int | None) -> NewDays:
+    """What a file makes of the calendar: all of it, or the days of one year, which is announced then."""
+    if year is None:
+        return NewDays(holidays=found.holidays, working_days=found.working_days, overrides=found.overrides)
+
+    def of_year(day: str) -> bool:
+        return day.startswith(f"{year}-")
+
+    return NewDays(
+        holidays=(*(day for day in current.holidays if not of_year(day)), *filter(of_year, found.holidays)),
+        working_days=(*(day for day in current.working_days if not of_year(day)), *filter(of_year, found.working_days)),
+        overrides=(*(each for each in current.overrides if not of_year(each.day)), *(each for each in found.overrides if of_year(each.day)))
+        if any(of_year(each.day) for each in found.overrides)
+        else None,
+        confirmed_years=(*current.confirmed_years, year),
+    )
 
 
 @router.get("/export", summary="The calendar as a file", responses=READ_PROBLEMS, response_class=Response)
@@ -136,7 +151,14 @@ async def export(request: Request, principal: Administrator, format: Literal["cs
 
 
 async def _changed(
-    request: Request, claimed: idempotency.Claim | None, days: NewDays, *, expected: int | None, note: str, rate: int, by: str
+    request: Request,
+    claimed: idempotency.Claim | None,
+    days: Callable[[CalendarChanged], NewDays],
+    *,
+    expected: int | None,
+    note: str,
+    rate: int,
+    by: str,
 ) -> Response:
     app: App = services_of(request)
     try:

@@ -57,7 +57,7 @@ def _background(app: App, wires: Connections) -> dict[str, server.Background]:
     subscriber = Subscriber(durable="routing", nats=wires.nats, database=app.database, handlers=handlers(app.issues))
     timers = PullLoop("timers", wires.nats, wires.timers.handle)
     worker = make_worker(wires.temporal, app.issues, app.rollouts)
-    keeper = RolloutKeeper(app.rollouts, wires.temporal)
+    keeper = RolloutKeeper(app.rollouts, wires.temporal, wires.timers)
 
     async def work(stop: asyncio.Event) -> None:
         async with worker:

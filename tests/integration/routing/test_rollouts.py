@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.routing import context, rollouts
+from services.routing import context, snapshot
 from services.routing.bootstrap import assemble
 from shared.contracts import intake
 from shared.contracts.routing import RolloutCompleted
@@ -175,7 +175,7 @@ async def test_an_issue_that_had_to_climb_climbs_and_has_the_new_clocks(desk: Of
 async def test_one_that_cannot_be_moved_is_named_and_the_others_go_on(desk: Office) -> None:
     first, second = await desk.raised(), await desk.raised()
     lost = new_id()
-    columns = [name for name in rollouts.COLUMNS.replace("clocks::text AS ", "").split(", ") if name != "issue_id"]
+    columns = [name for name in snapshot.COLUMNS.replace("clocks::text AS ", "").split(", ") if name != "issue_id"]
     rest = ", ".join([*columns, "task_units"])
     copy = f"INSERT INTO issues (issue_id, {rest}) SELECT :lost, {rest} FROM issues WHERE issue_id = :first"
     await write(desk, copy, lost=lost, first=first)

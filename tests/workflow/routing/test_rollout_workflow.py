@@ -15,7 +15,7 @@ from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.policy import rule
 from services.routing.policies import Policies
 from services.routing.rollout_keeper import RolloutKeeper
-from services.routing.rollouts import Progress, Rollouts
+from services.routing.rollouts import CAUGHT_UP, Progress, Rollouts
 from services.routing.rules import RulesHolder
 from services.routing.tables import Rollout
 from services.routing.workflows import TASK_QUEUE, RolloutWorkflow, rollout_workflow_id
@@ -53,6 +53,8 @@ class Administration:
                 session, draft, effective_from=effective_from, open_issues="recompute", rate=rate, by="other"
             )
         assert done.rollout is not None
+        if effective_from is None:
+            await self.routing.environment.sleep(CAUGHT_UP)
         return done.rollout.rollout_id
 
     async def row(self, rollout_id: str) -> Rollout:
@@ -86,7 +88,7 @@ def office(routing: Routing) -> Administration:
     directory = DirectoryHolder(routing.log, regions)
     made = Rollouts(routing.database, routing.log, rules, directory, routing.issues, clock)
     policies = Policies(routing.log, rules, directory, regions, made, clock, four_eyes=True)
-    return Administration(routing, made, policies, RolloutKeeper(made, routing.temporal))
+    return Administration(routing, made, policies, RolloutKeeper(made, routing.temporal, routing.timers))
 
 
 class Gate:

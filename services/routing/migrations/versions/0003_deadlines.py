@@ -44,5 +44,7 @@ def upgrade() -> None:
         sa.Column("issue_id", sa.Text, nullable=False),
         sa.Column("outcome", sa.Text),
         sa.Column("error", sa.Text),
+        sa.Column("wake_at", _INSTANT),
     )
+    op.create_index("rollout_issues_wake", "rollout_issues", ["wake_at"], postgresql_where=sa.text("wake_at IS NOT NULL"))
     op.create_index("rollout_issues_left", "rollout_issues", ["rollout_id", "place"], postgresql_where=sa.text("outcome IS NULL"))
