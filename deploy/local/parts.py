@@ -22,7 +22,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         _python(layout, "relay", "shared.eventlog.relay", needs=("database", "nats")),
         *(_service(layout, service) for service in SERVICES),
         _python(layout, "routing-worker", "services.routing.entrypoints.worker", needs=("database", "nats", "temporal")),
-        _python(layout, "sinks", "deploy.local.sinks", ready=http_probe(layout.port("sms_sink"), "/messages")),
+        _python(layout, "sinks", "deploy.local.sinks", ready=http_probe(layout.port("sms_sink"), "/messages"), yields=True),
         gateway.part(layout),
     )
 

@@ -97,7 +97,7 @@ def tied(command: tuple[str, ...], death: signal.Signals) -> tuple[str, ...]:
 def yielding(command: tuple[str, ...]) -> tuple[str, ...]:
     """The command at a lower priority; unchanged where `nice` is missing."""
     nice = shutil.which("nice")
-    return (nice, "-n", "5", *command) if nice else command
+    return (nice, "-n", "10", *command) if nice else command
 
 
 def spawn(part: Part, logs: Path) -> "subprocess.Popen[bytes]":

@@ -27,6 +27,9 @@ from shared.regions import Regions
 
 SOURCE = "/huiyin/routing"
 
+POOL = 25
+"""Connections: the worker's looks and signals, 12 each, and a few. Fewer would be opened and closed all the time."""
+
 SEED_ATTEMPTS = 5
 """Replicas that start together seed together; all but the first find everything done."""
 
@@ -96,7 +99,7 @@ def assemble(settings: Settings, database: Database, log: EventLog, clock: Clock
 async def bootstrap(settings: Settings) -> AsyncIterator[App]:
     """Database, log and handlers, closed at the end."""
     url = settings.database_url.get_secret_value()
-    database = Database(url, pool_size=10)
+    database = Database(url, pool_size=POOL)
     try:
         async with outbox_bell(url) as bell:
             yield assemble(settings, database, EventLog(SOURCE, wake=bell.ring), PostgresClock())

@@ -40,6 +40,8 @@ SLA = "/api/routing/v1/sla"
 RATE = 5_000
 SAMPLE = 40
 OFFICERS = 10
+PACE = 0.1
+"""Seconds from one officer's command to the next."""
 
 _console = Console()
 
@@ -65,11 +67,11 @@ class Bench:
             return (await session.execute(text(query), values)).all()
 
     async def settled(self, count: int) -> None:
-        """Return once relay and timers have followed: every issue has its workflow."""
+        """Return once relay and timers have followed: every issue has its workflow, which has looked at it."""
         client = await Client.connect(self.layout.temporal)
 
         async def seated() -> bool:
-            found = await client.count_workflows("WorkflowType = 'IssueWorkflow'")
+            found = await client.count_workflows("WorkflowType = 'IssueWorkflow' AND HuiyinStatus = 'assigned'")
             return found.count >= count
 
         await eventually(seated, seconds=3_600, every=2)
@@ -110,7 +112,7 @@ class Bench:
         return found
 
     async def officers(self, issues: Sequence[tuple[str, str]], stop: asyncio.Event) -> list[float]:
-        """Signed-in officers who note progress on random issues, one after the other, until `stop`; how long each waited."""
+        """Signed-in officers who note progress on random issues, one every `PACE`, until `stop`; how long each waited."""
         took: list[float] = []
         chance = random.Random(7)
         while not stop.is_set():
@@ -121,6 +123,7 @@ class Bench:
             )
             took.append(time.perf_counter() - started)
             assert answer.status_code == 200, answer.text
+            await asyncio.sleep(max(PACE - took[-1], 0))
         return took
 
     async def rolled(self, name: str, rules: list[dict[str, Any]], issues: Sequence[tuple[str, str]], *, kill: bool) -> dict[str, Any]:
