@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,8 +30,10 @@ _BATCH = text(
     " WHERE issue_id = ANY(:ids)"
 )
 _SAVE = text(
-    "UPDATE issues SET clocks = CAST(:clocks AS jsonb), due_at = :due_at, next_at = :next_at, policy_version = :policy_version,"
-    " version = :version, stream_version = :version WHERE issue_id = :issue_id"
+    "UPDATE issues AS i SET clocks = n.clocks, due_at = n.due_at, next_at = n.next_at, policy_version = n.policy_version,"
+    " version = n.version, stream_version = n.version"
+    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n (issue_id text, clocks jsonb, due_at timestamptz, next_at timestamptz,"
+    " policy_version int, version int) WHERE i.issue_id = n.issue_id"
 )
 _BLIND = text("SELECT issue_id FROM issues WHERE state <> 'closed' AND next_at IS NOT NULL AND clocks IS NULL ORDER BY next_at")
 
@@ -103,7 +106,7 @@ async def move(
         saved.append(_row_of(after))
         outcomes[stream] = Outcome("moved", forward(next_at, after.next_instant))
     if saved:
-        await session.execute(_SAVE, saved)
+        await session.execute(_SAVE, {"rows": orjson.dumps(saved).decode()})
     return outcomes
 
 
@@ -111,7 +114,7 @@ def _row_of(issue: Issue) -> dict[str, Any]:
     """What a move changes in an issue's row."""
     return {
         "issue_id": issue.issue_id,
-        "clocks": clocks_of(issue).model_dump_json(exclude_defaults=True),
+        "clocks": orjson.Fragment(clocks_of(issue).model_dump_json(exclude_defaults=True)),
         "due_at": issue.due_at,
         "next_at": issue.next_instant,
         "policy_version": max((deadline.policy_version for deadline in issue.running), default=None),

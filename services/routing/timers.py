@@ -14,7 +14,7 @@ from services.routing.domain.evolve import replay
 from services.routing.workflows import TASK_QUEUE, IssueWorkflow, workflow_id
 from shared.contracts.envelope import BadEnvelope, Recorded, parse
 from shared.contracts.event import Event
-from shared.contracts.routing import Closed, DeadlineChanged, InterimAnswered
+from shared.contracts.routing import Closed, DeadlineChanged, DeadlineWarned, InterimAnswered, ProgressReported
 from shared.database import Database
 from shared.eventlog import EventLog
 from shared.messaging.delivery import Delivery
@@ -25,6 +25,10 @@ AT_ONCE = 12
 
 NEWEST = 2**31 - 1
 """A version above all others: the workflow looks again, whatever it has seen."""
+
+
+NEVER_MATTER = frozenset({DeadlineChanged.__name__, InterimAnswered.__name__, DeadlineWarned.__name__, ProgressReported.__name__})
+"""Events that need no look, by the last word of their subject; a roll-out publishes many."""
 
 
 class Timers:
@@ -43,6 +47,8 @@ class Timers:
         """
         matter: dict[str, list[Recorded[Event]]] = {}
         for delivery in deliveries:
+            if delivery.subject.rpartition(".")[2] in NEVER_MATTER:
+                continue
             try:
                 recorded = parse(delivery.body)
             except BadEnvelope:
@@ -111,6 +117,6 @@ def _may_matter(event: Event) -> bool:
     What a lapse set (`missed`, an interim answer) needs no signal: the workflow waits for the lapsed instant itself, and looks then. What a
     roll-out moved forward, the roll-out tells (`RolloutKeeper`).
     """
-    if getattr(event, "missed", None) is not None or isinstance(event, InterimAnswered | DeadlineChanged):
+    if getattr(event, "missed", None) is not None:
         return False
     return isinstance(event, Closed) or bool(getattr(event, "deadlines", ()))

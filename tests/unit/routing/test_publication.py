@@ -1,5 +1,6 @@
 """What a policy must hold to be published, which rule wins, and what holds where the data are broken."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_the_most_specific_rule_wins_in_the_documented_order() -> None:
     )
     rules = [rule(f"rule-{index}", match, handle=f"{index + 1} days") for index, match in enumerate(criteria)]
     assert sorted(rules, key=weight) == rules
-    facts = Facts(**{**{name: getattr(LIGHT, name) for name in LIGHT.__dataclass_fields__}, "labels": ("fast",)})
+    facts = replace(LIGHT, labels=("fast",))
     book = book_of(*DEFAULT_RULES, *rules)
     assert book.allowance("handle", facts) == ("rule-7", Allowance(amount=8, unit="days"))
     lost = {each.rule.rule: (each.lost, each.misfits) for each in book.contenders("handle", facts)}
