@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make run     start everything at http://127.0.0.1:8080 and play the demo; Ctrl-C stops it all"
-	@echo "make test    everything that must hold on every change, on real servers"
+	@echo "make test    everything that must hold on every change, on real servers; LONG=1 for all cases of the large tests"
 	@echo "make check   format, lint, types, import contracts, schema drift"
 	@echo "make format  put the sources in shape"
 	@echo "make schemas write JSON Schemas and the AsyncAPI document anew"
@@ -19,7 +19,7 @@ run: .venv/.run
 	@$(BIN)/huiyin up --demo --play
 
 test: .venv/.dev
-	@$(BIN)/python -m tests
+	@LONG=$(LONG) $(BIN)/python -m tests
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -33,6 +33,7 @@ __all__ = [
     "describe_span",
     "instrument",
     "instrument_client",
+    "is_exported",
     "linked_root_span",
     "setup",
     "span",
@@ -55,7 +56,7 @@ def setup(service: str, *, trace_sql: bool = False, replay_safe: bool = False) -
         replay_safe: make a provider whose spans Temporal workflows may open (the worker).
     """
     logs.setup(service)
-    exported = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    exported = is_exported()
     resource = Resource.create({"service.name": f"huiyin-{service}", "service.namespace": "huiyin"})
     sampling: dict[str, Any] = {} if exported else {"sampler": ParentBased(ALWAYS_OFF)}
     if replay_safe:
@@ -72,6 +73,11 @@ def setup(service: str, *, trace_sql: bool = False, replay_safe: bool = False) -
         from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 
         SQLAlchemyInstrumentor().instrument()
+
+
+def is_exported() -> bool:
+    """Whether this process sends its traces anywhere."""
+    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 
 
 def instrument(app: FastAPI) -> None:

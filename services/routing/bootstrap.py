@@ -24,6 +24,7 @@ from shared.eventlog import ConcurrentAppend, EventLog, outbox_bell
 from shared.messaging.connection import NatsConnection, connect
 from shared.receipts import Receipts
 from shared.regions import Regions
+from shared.telemetry import is_exported
 
 SOURCE = "/huiyin/routing"
 
@@ -118,8 +119,8 @@ class Connections:
 
 
 async def temporal_client(address: str, namespace: str = "default") -> Client:
-    """A client whose calls carry the trace along."""
-    return await Client.connect(address, namespace=namespace, plugins=[OpenTelemetryPlugin(add_temporal_spans=True)])
+    """A client whose calls carry the trace along; Temporal's own spans are made where somebody gets them."""
+    return await Client.connect(address, namespace=namespace, plugins=[OpenTelemetryPlugin(add_temporal_spans=is_exported())])
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Runs a service: its HTTP application and its background tasks in one loop, from one signal to one end."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -30,6 +31,10 @@ class _Server(uvicorn.Server):
         yield
 
 
+COLLECT_AFTER = (20_000, 20, 20)
+"""Objects more than before after which the garbage collector looks: requests and events make many that live shortly."""
+
+
 async def run(app: Starlette | None, *, host: str = "127.0.0.1", port: int = 0, background: Mapping[str, Background] | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then stop accepting, finish, and return.
 
@@ -43,6 +48,10 @@ async def run(app: Starlette | None, *, host: str = "127.0.0.1", port: int = 0, 
         BackgroundFailed: when a task crashed or ended by itself; everything else was stopped in order first.
         OSError: when the port is taken.
     """
+    # What was imported stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(_guarded(name, task, stop), name=name) for name, task in (background or {}).items()]
     if app is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.routing.rollouts import CAUGHT_UP
 from tests.integration.routing.issue_support import Office, office
 from tests.integration.routing.sla_support import (
     CADRE,
@@ -67,6 +68,8 @@ async def test_a_policy_of_the_future_keeps_its_roll_out_when_the_calendar_chang
     assert (await shown(desk, later))["state"] == "waiting"
     await rolled_out(desk, calendar.json()["rollout"]["rollout_id"])
     desk.clock.instant = start
+    assert await desk.app.rollouts.to_run() == [], "other processes may not know the new rules yet"
+    desk.clock.instant = start + CAUGHT_UP
     assert await desk.app.rollouts.to_run() == [later]
     assert (await rolled_out(desk, later))["moved"] == 1
     assert (await handle(desk, issue_id)).policy_version == 3

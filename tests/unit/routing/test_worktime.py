@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.routing.domain.worktime import SHANGHAI, Calendar
 from services.routing.rules import statutory_calendar
 from shared.contracts.routing import CalendarOverride
+from tests.support.size import full
 
 EVENT = statutory_calendar(2026)
 CALENDAR = Calendar.of(EVENT)
@@ -179,7 +180,7 @@ def regional(overrides: tuple[CalendarOverride, ...], hours: tuple[tuple[str, st
 
 
 def cases(number: int) -> settings:
-    return settings(max_examples=number, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(max_examples=full(number, number // 5), deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cases(3000)

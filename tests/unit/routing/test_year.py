@@ -1,7 +1,6 @@
-"""A year of one county: 2,000 issues, six versions of the policy, three new calendars, officers who act or forget.
+"""A year of one county: 2,000 issues (`size.full`), six versions of the policy, three new calendars, officers who act or forget.
 
-Afterwards the histories alone are read: every recorded deadline is explained, and every escalation was at its deadline.
-"""
+Afterwards the histories alone are read: every recorded deadline is explained, and every escalation was at its deadline."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -27,11 +26,12 @@ from shared.contracts.values import Deadline, DeadlineKind
 from tests.support.county import END, County, Dweller, NewDays, Publication
 from tests.support.life import COUNTY, TOWNSHIP
 from tests.support.ruled import with_rules
+from tests.support.size import full
 
 pytestmark = pytest.mark.slow
 
 SEED = 20260105
-ISSUES = 2000
+ISSUES = full(2000, 1000)
 
 
 def rules_with(*more: PolicyRule, **everything: str) -> tuple[PolicyRule, ...]:
