@@ -53,11 +53,11 @@ def _ping_the_rested(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "checkin")
-    def rested(connection: Any, record: ConnectionPoolEntry) -> None:  # pyright: ignore[reportUnusedFunction]
+    def rested(connection: Any, record: ConnectionPoolEntry) -> None:
         record.info["rests_since"] = time.monotonic()
 
     @event.listens_for(engine, "checkout")
-    def woken(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+    def woken(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
         rests_since: float | None = record.info.get("rests_since")
         if rests_since is None or time.monotonic() - rests_since < RESTED:
             return
