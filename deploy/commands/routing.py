@@ -1,6 +1,8 @@
 """`huiyin routing reseat`: workflows (re)started from the log."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +42,14 @@ def reseat(
         raise StackError("Name issues, or say --all.")
     count = asyncio.run(_reseat(load(data), issues or []))
     typer.echo(f"{count} workflow(s) seated.")
+    _leave()
+
+
+def _leave() -> None:
+    """End here: Python can abort while it exits after Temporal's client was used (temporalio/sdk-python #300), and the work is done."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def _reseat(state: StackState, named: Sequence[str]) -> int:

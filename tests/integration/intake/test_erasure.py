@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ async def test_no_personal_data_leave_the_vault(intake: Intake, tmp_path: Path, 
     out = capfd.readouterr()
     assert issue["number"] in whole
     for found in CANARIES:
-        assert found not in whole, found
+        # A hash may hold four digits by chance.
+        assert not re.search(rf"(?<![0-9a-f]){re.escape(found)}(?![0-9a-f])", whole), found
         assert found not in out.out + out.err, found
     assert issue["token"] not in dump(intake, "log", "routing", "tracking", "notify")
 
