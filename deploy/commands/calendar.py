@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from deploy.commands.administrator import Administrator, As, administrator
 from deploy.commands.sla_administration import show_preview, show_rollout
-from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data
+from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, print_json
 from deploy.local.layout import StackError
 from deploy.local.state import load
 
@@ -27,7 +26,7 @@ def show(account: As = "admin", as_json: AsJson = False, data: Data = DEFAULT_DA
     with administrator(load(data), account) as admin:
         found = admin.get(CALENDAR)
     if as_json:
-        typer.echo(orjson.dumps(found).decode())
+        print_json(found)
         return
     _console.print(f"version {found['version']}, office hours {', '.join('–'.join(span) for span in found['office_hours'])}")
     table = Table("year", "announced", "days off", "weekend days worked", "days of single regions")
@@ -97,7 +96,7 @@ def unconfirmed(account: As = "admin", as_json: AsJson = False, data: Data = DEF
     with administrator(load(data), account) as admin:
         found = admin.get(f"{CALENDAR}/unconfirmed")
     if as_json:
-        typer.echo(orjson.dumps(found).decode())
+        print_json(found)
         return
     table = Table("number", "state", "level", "due")
     for each in found["items"]:

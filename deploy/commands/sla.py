@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import orjson
 import typer
 from rich.console import Console
 
 from deploy.commands.sla_administration import COMMANDS
-from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, run
+from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, print_json, run
 from deploy.local.layout import StackError
 from deploy.local.state import StackState, load
 from services.routing import repository
@@ -45,7 +44,7 @@ def explain(
     """Why each deadline of an issue is what it is: rule, calendar, pauses, extensions, time used and left."""
     told, topics = run(_explanation(load(data), number, _instant(at)))
     if as_json:
-        typer.echo(orjson.dumps(told).decode())
+        print_json(told)
         return
     first, *rest = sentences(told, _LANGUAGES[lang], topics=topics)
     _console.print(first, style="bold", markup=False)

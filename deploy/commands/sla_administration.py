@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.commands.administrator import As, administrator
-from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, local_time
+from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, local_time, print_json
 from deploy.local.layout import StackError
 from deploy.local.state import load
 
@@ -26,7 +26,7 @@ def policies(account: As = "admin", as_json: AsJson = False, data: Data = DEFAUL
     with administrator(load(data), account) as admin:
         found, drafts = admin.get(f"{SLA}/policies"), admin.get(f"{SLA}/policies/drafts")
     if as_json:
-        typer.echo(orjson.dumps(found | {"drafts": drafts["items"]}).decode())
+        print_json(found | {"drafts": drafts["items"]})
         return
     table = Table("version", "from", "by", "drafted by", "open issues", "rules", "note")
     for each in found["items"]:
@@ -56,7 +56,7 @@ def draft(
     with administrator(load(data), account) as admin:
         made = admin.post(f"{SLA}/policies/drafts", body)
     if as_json:
-        typer.echo(orjson.dumps(made).decode())
+        print_json(made)
         return
     _console.print(f"draft {made['draft_id']}")
     for error in made["errors"]:
@@ -80,7 +80,7 @@ def preview(
     with administrator(load(data), account) as admin:
         found = admin.post(f"{SLA}/policies/preview", body)
     if as_json or issue is not None:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        print_json(found, indented=True)
         return
     show_preview(found)
 
@@ -138,7 +138,7 @@ def rollout(
         else:
             found = [admin.get(f"{SLA}/rollouts/{rollout_id}") if as_json else admin.follow(rollout_id)]
     if as_json:
-        typer.echo(orjson.dumps(found).decode())
+        print_json(found)
         return
     for each in found:
         show_rollout(each)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import orjson
 import psycopg
 import typer
 from nats.errors import Error as NatsError
@@ -33,6 +34,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise StackError(f"NATS of this stack does not answer ({type(error).__name__}): `huiyin status` shows what runs.") from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def print_json(document: object, *, indented: bool = False) -> None:
+    """Print a document for programs: JSON on one line, or `indented` for people who read it too."""
+    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 if indented else None).decode())
 
 
 def local_time(instant: datetime) -> str:

@@ -78,7 +78,7 @@ def assemble(settings: Settings, database: Database, log: EventLog, clock: Clock
     rules = RulesHolder(log)
     contexts = ContextSource(clock, rules, staff.holder)
     issues = IssueHandlers(database, log, contexts)
-    rollouts = Rollouts(database, log, rules, staff.holder, issues, clock)
+    rollouts = Rollouts(database, log, contexts, issues, clock)
     return App(
         settings=settings,
         database=database,

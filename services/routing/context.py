@@ -22,16 +22,18 @@ class ContextSource:
         self._directory = directory
         self._looked_at = float("-inf")
 
-    async def rules(self, session: AsyncSession) -> Rules:
-        """Every version of the rules, as the log has them now. Raises `NoRules` before the first start has seeded them."""
-        return await self._rules.fresh(session)
-
     async def context(self, session: AsyncSession) -> Context:
-        """The context of a decision that is made now."""
-        if self._rules.current is None or time.monotonic() - self._looked_at > LOOK_AGAIN_AFTER:
-            await self._rules.fresh(session)
-            await self._directory.fresh(session)
-            self._looked_at = time.monotonic()
-        assert self._rules.current is not None
+        """The context of a decision that is made now. Raises as `fresh` does."""
+        rules = self._rules.current
+        if rules is None or time.monotonic() - self._looked_at > LOOK_AGAIN_AFTER:
+            return (await self.fresh(session))[0]
         now = await self._clock.now(session)
-        return Context(now, self._rules.current.at(now), self._directory.current)
+        return Context(now, rules.at(now), self._directory.current)
+
+    async def fresh(self, session: AsyncSession) -> tuple[Context, Rules]:
+        """The context as the log has it at this moment, and every version of the rules. Raises `NoRules` before the first start."""
+        rules = await self._rules.fresh(session)
+        directory = await self._directory.fresh(session)
+        self._looked_at = time.monotonic()
+        now = await self._clock.now(session)
+        return Context(now, rules.at(now), directory), rules

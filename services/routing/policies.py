@@ -15,7 +15,7 @@ from sqlmodel import col
 from services.routing.directory import DirectoryHolder
 from services.routing.domain.publication import Complaint, complaints
 from services.routing.rollouts import Rollouts
-from services.routing.rules import POLICY, Rules, RulesHolder
+from services.routing.rules import POLICY, RulesHolder
 from services.routing.tables import PolicyDraft, Rollout
 from shared.clock import Clock
 from shared.contracts.routing import OpenIssues, PolicyPublished, PolicyRule
@@ -31,8 +31,9 @@ LATEST_START = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a publication did: the event, and the roll-out that it began (None: open issues keep their deadlines)."""
+    """What a publication did: the version before, the event, and the roll-out that it began (None: open issues keep their deadlines)."""
 
+    before: PolicyPublished
     event: PolicyPublished
     rollout: Rollout | None
 
@@ -58,10 +59,6 @@ class Policies:
     rollouts: Rollouts
     clock: Clock
     four_eyes: bool
-
-    async def published(self, session: AsyncSession) -> Rules:
-        """Every version."""
-        return await self.rules.fresh(session)
 
     async def drafts(self, session: AsyncSession) -> Sequence[PolicyDraft]:
         """Every draft, the last changed first."""
@@ -164,8 +161,9 @@ class Policies:
             raise invalid(FieldError("/effective_from", "not_in_future" if effective_from < now else "too_far_ahead"))
         await self.rollouts.end_older(session, now, since=effective_from)
         known = await self.rules.fresh(session)
+        before = known.policies[-1]
         event = PolicyPublished(
-            policy=known.policies[-1].policy,
+            policy=before.policy,
             version=known.newest + 1,
             effective_from=effective_from or now,
             rules=rules,
@@ -188,7 +186,7 @@ class Policies:
             begins_at=event.effective_from,
             now=now,
         )
-        return Publication(event, rollout)
+        return Publication(before, event, rollout)
 
 
 def rules_of(draft: PolicyDraft) -> tuple[PolicyRule, ...]:

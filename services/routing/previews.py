@@ -11,9 +11,8 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.routing.domain.clocks import setting_of
+from services.routing.domain.clocks import ruled_by
 from services.routing.domain.commands import Context
-from services.routing.domain.policy import Setting
 from services.routing.domain.rollout import Move, moves
 from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.state import Issue
@@ -174,7 +173,7 @@ def why(issue: Issue, context: Context, former: Mapping[int, Rulebook], mode: Op
         if deadline.allowance is None:
             reasons.append({"deadline_id": deadline.deadline_id, "kind": deadline.kind, "fixed": "chosen"})
             continue
-        setting: Setting = deadline.setting or setting_of(deadline.kind)  # pyright: ignore[reportAssignmentType]
+        setting = ruled_by(deadline)
         rule, allowance = context.rules.allowance(setting, facts)
         reasons.append(
             {

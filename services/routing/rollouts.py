@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.routing.directory import DirectoryHolder
+from services.routing.context import ContextSource
 from services.routing.domain.commands import Context
 from services.routing.domain.rulebook import Rulebook
 from services.routing.handlers import ATTEMPTS, IssueHandlers
 from services.routing.rollout_batches import Outcome, forward, move, queue
-from services.routing.rules import POLICY, RulesHolder, days_only
+from services.routing.rules import POLICY, days_only
 from services.routing.tables import Rollout, RolloutIssue
 from shared.clock import Clock
 from shared.contracts.routing import OpenIssues, RolloutCompleted
@@ -50,6 +50,10 @@ _NOTE = text(
     " AS n (place, outcome, error, wake_at)"
     " WHERE i.rollout_id = :rollout AND i.place = n.place AND i.outcome IS NULL RETURNING i.outcome"
 )
+_WOKEN = text(
+    "UPDATE rollout_issues AS i SET wake_at = NULL FROM unnest(CAST(:rollouts AS text[]), CAST(:places AS int[])) AS n (rollout_id, place)"
+    " WHERE i.rollout_id = n.rollout_id AND i.place = n.place"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +69,16 @@ class Progress:
 class Rollouts:
     """Handlers of roll-outs. `issues` handles single issues where the row is not enough."""
 
-    def __init__(
-        self, database: Database, log: EventLog, rules: RulesHolder, directory: DirectoryHolder, issues: IssueHandlers, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, log: EventLog, contexts: ContextSource, issues: IssueHandlers, clock: Clock) -> None:
         self._database = database
         self._log = log
-        self._rules = rules
-        self._directory = directory
+        self._contexts = contexts
         self._issues = issues
         self._clock = clock
 
     async def _in_force(self, session: AsyncSession, rollout: Rollout) -> tuple[Context, Mapping[int, Rulebook]]:
         """The rules as the log has them at this moment, and those that deadlines were set by."""
-        rules = await self._rules.fresh(session)
-        now = await self._clock.now(session)
-        context = Context(now, rules.at(now), await self._directory.fresh(session))
+        context, rules = await self._contexts.fresh(session)
         return context, rules.by_version if rollout.calendar_version is None else days_only(context.rules, rules)
 
     async def end_older(self, session: AsyncSession, now: datetime, *, calendar: bool = False, since: datetime | None = None) -> None:
@@ -271,9 +270,7 @@ class Rollouts:
     async def woken(self, issues: Sequence[RolloutIssue]) -> None:
         """Their workflows know."""
         async with self._database.transaction() as session:
-            for each in issues:
-                here = (col(RolloutIssue.rollout_id) == each.rollout_id) & (col(RolloutIssue.place) == each.place)
-                await session.execute(update(RolloutIssue).where(here).values(wake_at=None))
+            await session.execute(_WOKEN, {"rollouts": [each.rollout_id for each in issues], "places": [each.place for each in issues]})
 
     async def _end(self, session: AsyncSession, rollout: Rollout, state: str, now: datetime) -> None:
         """The last event of a roll-out."""
@@ -291,5 +288,4 @@ class Rollouts:
         await self._log.append(session, POLICY, [event], after=head, now=now, region=None, correlation_id=new_id(), causation_id=None)
 
     async def _progress(self, session: AsyncSession, rollout: Rollout) -> Progress:
-        reached = rollout.moved + rollout.unchanged + rollout.failed
-        return Progress(rollout.state, (rollout.total or 0) - reached, reached, rollout.rate)
+        return Progress(rollout.state, (rollout.total or 0) - rollout.reached, rollout.reached, rollout.rate)

@@ -69,9 +69,14 @@ class Rules:
         """One version of the policy."""
         return next((policy for policy in self.policies if policy.version == version), None)
 
+    def changed(self, version: int) -> CalendarChanged | None:
+        """One version of the calendar, as it was published."""
+        return next((calendar for calendar in self.calendars if calendar.version == version), None)
+
     def calendar_of(self, version: int) -> Calendar | None:
-        """One version of the calendar."""
-        return next((Calendar.of(calendar) for calendar in self.calendars if calendar.version == version), None)
+        """One version of the calendar, to count with."""
+        found = self.changed(version)
+        return Calendar.of(found) if found is not None else None
 
 
 def days_only(present: Rulebook, rules: Rules) -> Mapping[int, Rulebook]:

@@ -136,6 +136,11 @@ class Rollout(RoutingTable, table=True):
     started_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     ended_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
 
+    @property
+    def reached(self) -> int:
+        """How many issues had their turn."""
+        return self.moved + self.unchanged + self.failed
+
 
 class RolloutIssue(RoutingTable, table=True):
     """One issue of a roll-out. `place` is its turn: the soonest new deadline first.

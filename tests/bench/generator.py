@@ -17,7 +17,10 @@ from services.routing.domain.rulebook import Rulebook
 from services.routing.handlers import IssueHandlers
 from services.routing.rules import RulesHolder
 from shared.clock import PostgresClock
+from shared.contracts import Event
+from shared.contracts.envelope import Recorded
 from shared.contracts.intake import IssueRaised
+from shared.contracts.values import Category, Priority
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog, Head, outbox_bell
 from shared.ids import new_id
@@ -25,6 +28,7 @@ from shared.regions import Regions
 
 REGIONS = Path("deploy/demo/regions.csv")
 AT_ONCE = 8
+COUNTY = "330182"
 VILLAGE = "330182104228"
 """Every generated issue is here: the worst case for whatever one county shares."""
 
@@ -84,20 +88,37 @@ class Generator:
     async def _raise(self, issue_id: str) -> None:
         async with self.intake.transaction() as session:
             now = await PostgresClock().now(session)
-            event = IssueRaised(
-                number=f"330182-{now:%Y%m%d}-B{issue_id[-10:]}",
-                channel="web",
-                category="hardship",
-                topic="street_light",
-                title="压测事项",
-                priority="routine",
-                reporter="anonymous",
-                labels=("bench",),
-                tracking_digest=issue_id.replace("-", "") * 2,
-            )
-            await self.intake_log.append(
-                session, issue_id, [event], after=Head(), now=now, region=VILLAGE, correlation_id=new_id(), causation_id=None
-            )
+            await raise_issue(session, self.intake_log, issue_id, VILLAGE, now, labels=("bench",))
+
+
+async def raise_issue(
+    session: AsyncSession,
+    log: EventLog,
+    issue_id: str,
+    village: str,
+    now: datetime,
+    *,
+    category: Category = "hardship",
+    topic: str = "street_light",
+    priority: Priority = "routine",
+    labels: tuple[str, ...] = (),
+) -> Recorded[Event]:
+    """Write intake's event of a new issue to the log; intake itself knows nothing of it."""
+    event = IssueRaised(
+        number=f"{COUNTY}-{now:%Y%m%d}-B{issue_id[-12:]}",
+        channel="web",
+        category=category,
+        topic=topic,
+        title="压测事项",
+        priority=priority,
+        reporter="anonymous",
+        labels=labels,
+        tracking_digest=issue_id.replace("-", "") * 2,
+    )
+    (recorded,) = await log.append(
+        session, issue_id, [event], after=Head(), now=now, region=village, correlation_id=new_id(), causation_id=None
+    )
+    return recorded
 
 
 @asynccontextmanager

@@ -57,6 +57,11 @@ def setting_of(kind: DeadlineKind) -> Setting:
     return kind
 
 
+def ruled_by(deadline: Deadline) -> Setting:
+    """What of its rule set a deadline: what it says, else its kind's own. Raises ValueError for a date that a person chose."""
+    return deadline.setting or setting_of(deadline.kind)  # pyright: ignore[reportReturnType]
+
+
 def by_date(issue: Issue, context: Context, kind: DeadlineKind, due_at: datetime, *, identity: str | None = None) -> Deadline:
     """A new deadline on a date that a person chose."""
     return Deadline(
@@ -155,8 +160,7 @@ def resumed(clock: PausedClock, context: Context, calendar: Calendar) -> Deadlin
     warn_at = None
     if former.kind in WARNED and former.warn_at is not None:
         ahead = calendar.used(former.warn_at, former.due_at, working=working)
-        left = timedelta(seconds=clock.left)
-        warn_at = calendar.advance(context.now, left - ahead, working=working) if left > ahead else context.now
+        warn_at = _when_left(ahead, timedelta(seconds=clock.left), context.now, calendar, working=working)
     return going.model_copy(update={"due_at": due_at, "warn_at": warn_at})
 
 
@@ -167,7 +171,7 @@ def extended(issue: Issue, deadline: Deadline, context: Context, until: datetime
     _, share = context.rules.allowance("warn", issue.facts())
     left = calendar.used(context.now, until, working=working)
     rest = calendar.used(deadline.started_at, until, working=working) * (1 - share.amount / 100)
-    warn_at = calendar.advance(context.now, left - rest, working=working) if left > rest else context.now
+    warn_at = _when_left(rest, left, context.now, calendar, working=working)
     return deadline.model_copy(
         update={
             "due_at": until,
@@ -187,6 +191,11 @@ def warned_at(deadline: Deadline, former: Deadline, share: Allowance, context: C
     working = is_working(deadline.allowance)
     rest = calendar.length(deadline.allowance) * (1 - share.amount / 100) if deadline.allowance else timedelta()
     left = calendar.used(context.now, deadline.due_at, working=working)
-    if left > rest:
-        return calendar.advance(context.now, left - rest, working=working)
-    return context.now if former.warn_at is not None else None
+    if left <= rest and former.warn_at is None:
+        return None
+    return _when_left(rest, left, context.now, calendar, working=working)
+
+
+def _when_left(rest: timedelta, left: timedelta, now: datetime, calendar: Calendar, *, working: bool) -> datetime:
+    """The instant at which only `rest` is left of a clock that has `left` now; now where it has no more."""
+    return calendar.advance(now, left - rest, working=working) if left > rest else now

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from services.routing.domain import deadline_story as story
-from services.routing.domain.clocks import WARNED, due, setting_of, whole
+from services.routing.domain.clocks import WARNED, due, ruled_by, whole
 from services.routing.domain.deadline_story import History
 from services.routing.domain.evolve import replay
 from services.routing.domain.policy import Facts
@@ -216,7 +216,7 @@ def _setting_of(deadline: Deadline) -> PolicySetting | None:
     """What of its rule was used; None for a date that a person chose."""
     if deadline.allowance is None:
         return None
-    return deadline.setting or setting_of(deadline.kind)  # pyright: ignore[reportReturnType]
+    return ruled_by(deadline)
 
 
 def _loser(contender: Contender, setting: PolicySetting, facts: Facts) -> dict[str, Any]:

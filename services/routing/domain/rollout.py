@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.routing.domain.clocks import WARNED, due, next_period, paused, setting_of, warned_at
+from services.routing.domain.clocks import WARNED, due, next_period, paused, ruled_by, warned_at
 from services.routing.domain.commands import Context
 from services.routing.domain.policy import Facts, Setting
 from services.routing.domain.rulebook import Rulebook
@@ -66,7 +66,7 @@ def _moves(issue: Issue, context: Context, former: Mapping[int, Rulebook]) -> It
     calendar, facts = context.calendar(issue.village), issue.facts()
     for deadline in issue.running:
         if _ruled(deadline):
-            new = _renewed(issue, deadline, context, _new_allowance(facts, deadline, context, former), former, calendar)
+            new = _renewed(issue, deadline, context, _new_allowance(facts, deadline, context, former), calendar)
             if new is not None:
                 yield Move(deadline, new)
     for clock in issue.paused:
@@ -80,7 +80,7 @@ def _ruled(deadline: Deadline) -> bool:
 
 def _new_allowance(facts: Facts, deadline: Deadline, context: Context, former: Mapping[int, Rulebook]) -> tuple[str, Allowance]:
     """What the new rules allow. Where they say the same as the former ones, the deadline keeps its own, whatever else changed since."""
-    setting: Setting = deadline.setting or setting_of(deadline.kind)  # pyright: ignore[reportAssignmentType]
+    setting = ruled_by(deadline)
     new = context.rules.allowance(setting, facts)
     before = former.get(deadline.policy_version)
     assert deadline.allowance is not None
@@ -98,7 +98,6 @@ def _renewed(
     deadline: Deadline,
     context: Context,
     allowed: tuple[str, Allowance],
-    former: Mapping[int, Rulebook],
     calendar: Calendar,
 ) -> Deadline | None:
     """The deadline by the new rules, its warning left as it was; None if it stays where it is."""

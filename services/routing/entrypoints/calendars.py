@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing import previews
 from services.routing.bootstrap import App
@@ -43,7 +44,7 @@ async def versions(request: Request, principal: Administrator) -> dict[str, Any]
     """Who made each, and why."""
     app = services_of(request)
     async with app.database.transaction() as session:
-        known = await app.policies.published(session)
+        known = await app.rules.fresh(session)
     return {"items": [{"version": each.version, "by": each.by, "note": each.note} for each in reversed(known.calendars)]}
 
 
@@ -52,8 +53,8 @@ async def version(version: int, request: Request, principal: Administrator) -> d
     """As it was published."""
     app = services_of(request)
     async with app.database.transaction() as session:
-        known = await app.policies.published(session)
-    found = next((each for each in known.calendars if each.version == version), None)
+        known = await app.rules.fresh(session)
+    found = known.changed(version)
     if found is None:
         raise not_found()
     return calendar_shown(found)
@@ -84,7 +85,7 @@ async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
     body = await parse(CalendarBody, request)
     app = services_of(request)
     async with app.database.transaction() as session:
-        known = await app.policies.published(session)
+        known = await app.rules.fresh(session)
         new = app.calendars.changed(known.calendars[-1], _days(body), note=body.note, by=principal.subject)
         context = await app.contexts.context(session)
         policy = known.published(context.rules.version) or known.policies[-1]
@@ -161,20 +162,20 @@ async def _changed(
     by: str,
 ) -> Response:
     app: App = services_of(request)
+
+    async def work(session: AsyncSession) -> idempotency.Answer:
+        before = await app.calendars.current(session)
+        event, rollout = await app.calendars.change(session, days, expected=expected, note=note, rate=rate, by=by)
+        after = calendar_shown(event)
+        await audit.record(session, audit.Entry(action="change_calendar", status=200, before=calendar_shown(before), after=after))
+        shown = rollout_shown(rollout, rollout.created_at) if rollout is not None else None
+        return idempotency.Answer(200, {"calendar": after, "rollout": shown}, {"ETag": etag(event.version)})
+
     try:
         async with app.database.transaction() as session:
-            if stored := await idempotency.replay(session, claimed):
-                return stored.response()
-            before = await app.calendars.current(session)
-            event, rollout = await app.calendars.change(session, days, expected=expected, note=note, rate=rate, by=by)
-            shown = rollout_shown(rollout, rollout.created_at) if rollout is not None else None
-            answer = idempotency.Answer(200, {"calendar": calendar_shown(event), "rollout": shown}, {"ETag": etag(event.version)})
-            entry = audit.Entry(action="change_calendar", status=200, before=calendar_shown(before), after=calendar_shown(event))
-            await audit.record(session, entry)
-            await idempotency.remember(session, claimed, answer)
+            return await idempotency.once(session, claimed, lambda: work(session))
     except ConcurrentAppend:
         raise version_mismatch() from None
-    return answer.response()
 
 
 def _days(body: CalendarBody) -> NewDays:

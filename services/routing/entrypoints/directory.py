@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.directory_imports import Allowed, Imported
 from services.routing.domain.directory import Directory
@@ -106,18 +107,18 @@ async def import_rows(request: Request, principal: Administrator, address: Clien
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address), required=True)
     text = await _csv(request)
     staff = staff_of(request)
+
+    async def work(session: AsyncSession) -> idempotency.Answer:
+        imported = await staff.imports.take(session, kind, text, dry_run=dry_run, allowed=_allowed(principal), by=principal.subject)
+        if imported.errors and not dry_run:
+            raise invalid(*field_errors(imported.errors))
+        return idempotency.Answer(200, _summary(request, kind, dry_run, imported))
+
     try:
         async with staff.database.transaction() as session:
-            if stored := await idempotency.replay(session, claimed):
-                return stored.response()
-            imported = await staff.imports.take(session, kind, text, dry_run=dry_run, allowed=_allowed(principal), by=principal.subject)
-            if imported.errors and not dry_run:
-                raise invalid(*field_errors(imported.errors))
-            answer = idempotency.Answer(200, _summary(request, kind, dry_run, imported))
-            await idempotency.remember(session, claimed, answer)
+            return await idempotency.once(session, claimed, lambda: work(session))
     except ConcurrentAppend:
         raise version_mismatch() from None
-    return answer.response()
 
 
 @router.patch("/directory/officers/{officer_id}", responses=COMMAND_PROBLEMS, openapi_extra=body_of(Duty))

@@ -199,7 +199,7 @@ async def deadline(issue_id: str, request: Request, principal: Staff, at: AwareD
         issue = loaded.issue
         check(principal, "read_deadline", issue.village, conduct=issue.category == "conduct")
         context = await app.contexts.context(session)
-        rules = await app.contexts.rules(session)
+        rules = await app.rules.fresh(session)
     if at is not None and at > context.now:
         raise invalid(FieldError("/at", "in_the_future", location="query"))
     try:

@@ -1,5 +1,6 @@
 """HTTP: policies. Administrators draft, preview, publish, and go back; every change is audited with before and after."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -66,7 +67,7 @@ async def policies(request: Request, principal: Administrator) -> dict[str, Any]
     """Every version with its rules, and which one is in force."""
     app = services_of(request)
     async with app.database.transaction() as session:
-        known = await app.policies.published(session)
+        known = await app.rules.fresh(session)
         now = await app.clock.now(session)
     in_force = known.at(now).version
     return {
@@ -109,18 +110,17 @@ async def begin(request: Request, principal: Administrator, address: ClientAddre
     body = await parse(DraftBody, request)
     app = services_of(request)
     async with app.database.transaction() as session:
-        if stored := await idempotency.replay(session, claimed):
-            return stored.response()
-        known = await app.policies.published(session)
-        rules = _wanted(body, known)
-        draft = await app.policies.begin(session, rules, note=body.note, based_on=known.newest, by=principal.subject)
-        shown = draft_shown(draft, await _errors(request, app, session, rules))
-        answer = idempotency.Answer(
-            201, shown, {"ETag": etag(draft.version), "Location": f"/api/routing/v1/sla/policies/drafts/{draft.draft_id}"}
-        )
-        await audit.record(session, audit.Entry(action="begin_draft", status=201, after=_kept(draft)))
-        await idempotency.remember(session, claimed, answer)
-    return answer.response()
+        return await idempotency.once(session, claimed, lambda: _begun(request, app, session, body, by=principal.subject))
+
+
+async def _begun(request: Request, app: App, session: AsyncSession, body: DraftBody, *, by: str) -> idempotency.Answer:
+    known = await app.rules.fresh(session)
+    rules = _wanted(body, known)
+    draft = await app.policies.begin(session, rules, note=body.note, based_on=known.newest, by=by)
+    shown = draft_shown(draft, await _errors(request, app, session, rules))
+    await audit.record(session, audit.Entry(action="begin_draft", status=201, after=_kept(draft)))
+    headers = {"ETag": etag(draft.version), "Location": f"/api/routing/v1/sla/policies/drafts/{draft.draft_id}"}
+    return idempotency.Answer(201, shown, headers)
 
 
 @router.get("/policies/drafts/{draft_id}", summary="One draft", responses=READ_PROBLEMS)
@@ -171,26 +171,14 @@ async def publish(draft_id: str, request: Request, principal: Administrator, add
     expected = locked_version(request)
     body = await parse(PublishBody, request)
     app = services_of(request)
-    try:
-        async with app.database.transaction() as session:
-            if stored := await idempotency.replay(session, claimed):
-                return stored.response()
-            found = await app.policies.draft(session, draft_id, expected=expected)
-            before = (await app.policies.published(session)).policies[-1]
-            done = await app.policies.publish(
-                session,
-                found,
-                effective_from=body.effective_from,
-                open_issues=body.open_issues,
-                rate=body.rate,
-                by=principal.subject,
-            )
-            answer = _published(done)
-            await _audit_publication(session, "publish_policy", before.model_dump(mode="json"), done)
-            await idempotency.remember(session, claimed, answer)
-    except ConcurrentAppend:
-        raise version_mismatch() from None
-    return answer.response()
+
+    async def work(session: AsyncSession) -> Publication:
+        found = await app.policies.draft(session, draft_id, expected=expected)
+        return await app.policies.publish(
+            session, found, effective_from=body.effective_from, open_issues=body.open_issues, rate=body.rate, by=principal.subject
+        )
+
+    return await _published(request, claimed, "publish_policy", work)
 
 
 @router.post(
@@ -204,18 +192,30 @@ async def roll_back(version: int, request: Request, principal: Administrator, ad
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
     body = await parse(RollBackBody, request)
     app = services_of(request)
+
+    async def work(session: AsyncSession) -> Publication:
+        return await app.policies.roll_back(session, version, open_issues=body.open_issues, rate=body.rate, by=principal.subject)
+
+    return await _published(request, claimed, "roll_back_policy", work)
+
+
+async def _published(
+    request: Request, claimed: idempotency.Claim | None, action: str, work: Callable[[AsyncSession], Awaitable[Publication]]
+) -> Response:
+    """A publication, once for each key. Raises Problem 412 where another one was faster."""
     try:
-        async with app.database.transaction() as session:
-            if stored := await idempotency.replay(session, claimed):
-                return stored.response()
-            before = (await app.policies.published(session)).policies[-1]
-            done = await app.policies.roll_back(session, version, open_issues=body.open_issues, rate=body.rate, by=principal.subject)
-            answer = _published(done)
-            await _audit_publication(session, "roll_back_policy", before.model_dump(mode="json"), done)
-            await idempotency.remember(session, claimed, answer)
+        async with services_of(request).database.transaction() as session:
+            return await idempotency.once(session, claimed, lambda: _told(session, action, work))
     except ConcurrentAppend:
         raise version_mismatch() from None
-    return answer.response()
+
+
+async def _told(session: AsyncSession, action: str, work: Callable[[AsyncSession], Awaitable[Publication]]) -> idempotency.Answer:
+    done = await work(session)
+    before, after = done.before.model_dump(mode="json"), done.event.model_dump(mode="json")
+    await audit.record(session, audit.Entry(action=action, status=200, before=before, after=after))
+    shown = rollout_shown(done.rollout, done.rollout.created_at) if done.rollout is not None else None
+    return idempotency.Answer(200, {"policy": after, "rollout": shown})
 
 
 def _wanted(body: DraftBody, known: Rules) -> tuple[PolicyRule, ...]:
@@ -260,12 +260,3 @@ async def _errors(request: Request, app: App, session: AsyncSession, rules: tupl
 
 def _kept(draft: PolicyDraft) -> dict[str, Any]:
     return {"draft_id": draft.draft_id, "version": draft.version, "note": draft.note, "by": draft.by, "rules": draft.rules}
-
-
-def _published(done: Publication) -> idempotency.Answer:
-    shown = rollout_shown(done.rollout, done.rollout.created_at) if done.rollout is not None else None
-    return idempotency.Answer(200, {"policy": done.event.model_dump(mode="json"), "rollout": shown})
-
-
-async def _audit_publication(session: AsyncSession, action: str, before: dict[str, Any], done: Publication) -> None:
-    await audit.record(session, audit.Entry(action=action, status=200, before=before, after=done.event.model_dump(mode="json")))

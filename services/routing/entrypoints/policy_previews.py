@@ -30,7 +30,7 @@ async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
     body = await parse(PreviewBody, request)
     app = services_of(request)
     async with app.database.transaction() as session:
-        known = await app.policies.published(session)
+        known = await app.rules.fresh(session)
         rules = await _looked_at(app, session, body, known)
         found = await app.policies.complaints(session, rules)
         if found:

@@ -120,7 +120,7 @@ def draft_shown(draft: PolicyDraft, errors: list[dict[str, object]]) -> dict[str
 
 def rollout_shown(rollout: Rollout, now: datetime) -> dict[str, Any]:
     """A roll-out, as JSON. `seconds_left` follows from its speed so far; null where nothing can be said yet."""
-    reached = rollout.moved + rollout.unchanged + rollout.failed
+    reached = rollout.reached
     left = None if rollout.total is None else rollout.total - reached
     seconds = (now - rollout.started_at).total_seconds() if rollout.started_at else 0.0
     known = rollout.state == "running" and reached > 0 and left is not None

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from services.routing.domain.clocks import due
@@ -90,6 +91,24 @@ async def test_nobody_publishes_their_own_draft_or_one_that_was_overtaken(desk: 
     assert (await published(desk, {"preset": "cpgrams"}, "keep")).status_code == 200
     overtaken = await desk.client.post(path, json={"open_issues": "keep"}, headers={**admin(desk, "admin2"), "If-Match": '"1"'})
     assert (overtaken.status_code, overtaken.json()["code"]) == (409, "draft_overtaken")
+
+
+async def test_a_repeated_request_has_the_first_answer_and_one_effect(desk: Office) -> None:
+    async def twice(path: str, by: str, key: str, **body: str) -> httpx.Response:
+        headers = {**admin(desk, by), "If-Match": '"1"', "Idempotency-Key": key}
+        first, again = [await desk.client.post(f"{SLA}/policies/{path}", json=body, headers=headers) for _ in range(2)]
+        assert first.status_code in (200, 201), first.text
+        assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (first.status_code, first.content, "true")
+        return first
+
+    drafted = await twice("drafts", "admin", "draft-1", preset="hotline_12345")
+    draft_id = drafted.json()["draft_id"]
+    await twice(f"drafts/{draft_id}/publish", "admin2", "publish-1", open_issues="keep")
+    await twice("versions/2/roll-back", "admin", "back-1", open_issues="keep")
+    assert (await desk.client.get(f"{SLA}/policies/drafts/{draft_id}", headers=admin(desk))).status_code == 404
+    known = (await desk.client.get(f"{SLA}/policies", headers=admin(desk))).json()["items"]
+    assert [each["version"] for each in known] == [4, 3, 2, 1]
+    assert await desk.audit("publish_policy") == [("admin2", "ok")]
 
 
 async def test_only_administrators_come_near(desk: Office) -> None:

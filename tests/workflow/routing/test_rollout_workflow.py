@@ -10,6 +10,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from services.routing import rollouts
+from services.routing.context import ContextSource
 from services.routing.directory import DirectoryHolder
 from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.policy import rule
@@ -86,7 +87,7 @@ def office(routing: Routing) -> Administration:
     clock, rules = ServerClock(routing.environment), RulesHolder(routing.log)
     regions = Regions.load(DEMO / "regions.csv")
     directory = DirectoryHolder(routing.log, regions)
-    made = Rollouts(routing.database, routing.log, rules, directory, routing.issues, clock)
+    made = Rollouts(routing.database, routing.log, ContextSource(clock, rules, directory), routing.issues, clock)
     policies = Policies(routing.log, rules, directory, regions, made, clock, four_eyes=True)
     return Administration(routing, made, policies, RolloutKeeper(made, routing.temporal, routing.timers))
 
