@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import fetch
 
 
 class Clock(Protocol):
@@ -20,7 +21,7 @@ class PostgresClock:
 
     async def now(self, session: AsyncSession) -> datetime:
         """The present instant of the database."""
-        instant: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        ((instant,),) = await fetch(session, "SELECT clock_timestamp()")
         return instant.astimezone(UTC)
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import orjson
-from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, LargeBinary, MetaData, Table, Text, delete, func, select, text
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from psycopg.types.json import Jsonb
+from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, LargeBinary, MetaData, Table, Text, delete, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.database import execute, pipelined
 from shared.problems import Problem
 from shared.security.principal import Principal
 
@@ -123,32 +125,29 @@ async def replay(session: AsyncSession, claimed: Claim | None) -> StoredAnswer |
     """
     if claimed is None:
         return None
-    if not (await session.execute(_LOCK, {"name": f"{claimed.caller}\n{claimed.key}"})).scalar_one():
+    async with pipelined(session):
+        lock = await execute(session, _LOCK, (f"{claimed.caller}\n{claimed.key}",))
+        found = await execute(session, _FIND, (claimed.caller, claimed.key))
+    if await lock.fetchone() != (True,):
         raise Problem("idempotency_in_flight", 409, headers={"Retry-After": "1"})
-    row = (await session.execute(select(idempotency_keys).where(*_same(claimed)))).mappings().one_or_none()
+    row = await found.fetchone()
     if row is None:
         return None
     if (await session.execute(delete(idempotency_keys).where(*_same(claimed), _EXPIRED).returning(text("1")))).first():
         return None
-    if row["fingerprint"] != claimed.fingerprint:
+    fingerprint, status, headers, body = row
+    if fingerprint != claimed.fingerprint:
         raise Problem("idempotency_key_reused", 422)
-    return StoredAnswer(row["status"], row["headers"], row["body"])
+    return StoredAnswer(status, headers, body)
 
 
 async def remember(session: AsyncSession, claimed: Claim | None, answer: Answer, *, issue_id: str | None = None) -> None:
     """Keep the answer for this key. Answers of 500 and above are never kept. `issue_id` lets `forget` find it when a reporter is erased."""
     if claimed is None or answer.status >= 500:
         return
-    values = {
-        "caller": claimed.caller,
-        "key": claimed.key,
-        "fingerprint": claimed.fingerprint,
-        "status": answer.status,
-        "headers": dict(answer.headers),
-        "body": orjson.dumps(answer.document),
-        "issue_id": issue_id,
-    }
-    await session.execute(insert(idempotency_keys).values(values))
+    body = orjson.dumps(answer.document)
+    headers = Jsonb(dict(answer.headers))
+    await execute(session, _KEEP, (claimed.caller, claimed.key, claimed.fingerprint, answer.status, headers, body, issue_id))
 
 
 async def once(
@@ -174,8 +173,11 @@ async def purge_expired(session: AsyncSession) -> int:
     return len((await session.execute(delete(idempotency_keys).where(_EXPIRED).returning(text("1")))).all())
 
 
-_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || E'\\n' || :name, 0))")
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || E'\\n' || %s, 0))"
 """The lock is the database's own: it ends with the transaction, also when its process dies. Schemas keep services apart."""
+
+_FIND = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE caller = %s AND key = %s"
+_KEEP = "INSERT INTO idempotency_keys (caller, key, fingerprint, status, headers, body, issue_id) VALUES (%s, %s, %s, %s, %s, %s, %s)"
 
 _EXPIRED = idempotency_keys.c.created_at < func.clock_timestamp() - KEPT
 

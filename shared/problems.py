@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import orjson
+import psycopg
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -138,8 +139,10 @@ def language_of(request: Request) -> Language:
 
 def from_database(error: Exception) -> Problem | None:
     """503 where the database cannot be reached, is full or gave up; None for any other error, which is a mistake of ours."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout | psycopg.OperationalError | psycopg.InterfaceError):
         return unavailable()
+    if isinstance(error, psycopg.Error):
+        return unavailable() if error.sqlstate == _TRANSACTION_TIMEOUT else None
     if isinstance(error, DBAPIError):
         lost = error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _TRANSACTION_TIMEOUT
         return unavailable() if lost else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Column, DateTime, Double, MetaData, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import Database
+from shared.database import Database, execute, pipelined
 from shared.problems import Problem
 from shared.security.principal import Principal
 from shared.settings import CommonSettings
@@ -78,20 +78,20 @@ def network(address: str) -> str:
 
 async def _take(session: AsyncSession, limit: Limit, who: str, cost: float) -> int | None:
     rate = limit.per_minute / 60
-    values = {"bucket": f"{limit.name}:{who}", "burst": limit.burst, "rate": rate, "cost": cost}
-    row = (await session.execute(_TAKE, values)).one()
-    return None if row.allowed else max(1, math.ceil((cost - row.tokens) / rate))
+    async with pipelined(session):
+        found = await execute(session, _TAKE, (f"{limit.name}:{who}", float(limit.burst), float(cost), rate))
+    ((tokens, allowed),) = await found.fetchall()
+    return None if allowed else max(1, math.ceil((cost - tokens) / rate))
 
 
-_TAKE = text(
-    """
+_TAKE = """
+    WITH asked (bucket, burst, cost, rate) AS (VALUES (%s, %s::float8, %s::float8, %s::float8))
     INSERT INTO rate_buckets AS b (bucket, tokens, allowed, at)
-    VALUES (:bucket, CAST(:burst AS float8) - :cost, true, clock_timestamp())
+    SELECT bucket, burst - cost, true, clock_timestamp() FROM asked
     ON CONFLICT (bucket) DO UPDATE SET (tokens, allowed, at) = (
-        SELECT CASE WHEN filled >= :cost THEN filled - :cost ELSE filled END, filled >= :cost, clock_timestamp()
-        FROM (SELECT least(CAST(:burst AS float8), b.tokens + extract(epoch FROM clock_timestamp() - b.at)::float8 * :rate) AS filled) AS f
+        SELECT CASE WHEN filled >= cost THEN filled - cost ELSE filled END, filled >= cost, clock_timestamp()
+        FROM asked, least(burst, b.tokens + extract(epoch FROM clock_timestamp() - b.at)::float8 * rate) AS filled
     )
     RETURNING tokens, allowed
     """
-)
 _PURGE = text("DELETE FROM rate_buckets WHERE at < clock_timestamp() - interval '1 day' RETURNING 1")

@@ -48,15 +48,19 @@ class Handlers:
     numbers: Numbers
     regions: Regions
 
-    async def raise_issue(self, session: AsyncSession, issue_id: str, command: RaiseIssue, caller: Principal | None) -> Answer:
-        """Record an issue: 201 with its number and tracking link.
-
-        Raises:
-            Problem: 422 for what domain.raising refuses and for receipts that another issue used; 503 before the directory is there.
-        """
+    async def checked(self, session: AsyncSession, command: RaiseIssue, caller: Principal | None) -> Facts:
+        """What has to be known to raise an issue. Raises Problem 422 for what domain.raising refuses, 503 before the directory is there."""
         facts = await self._facts(session, command, caller)
         if faults := raising.faults(command, facts):
             raise invalid(*(FieldError(fault.pointer, fault.code) for fault in faults))
+        return facts
+
+    async def raise_issue(self, session: AsyncSession, issue_id: str, command: RaiseIssue, facts: Facts) -> Answer:
+        """Record an issue that was `checked`: 201 with its number and tracking link. Goes well inside `pipelined`.
+
+        Raises:
+            Problem: 422 for receipts that another issue used.
+        """
         number = await self.numbers.take(command.village_code, facts.now)
         token = random.token_urlsafe(TOKEN_BYTES)
         event = raising.raised(command, facts, number=number, tracking_digest=digest(token))

@@ -14,6 +14,7 @@ from services.intake.domain.raising import Staff
 from services.intake.tables import Attachment, Issue, KnownOfficer, KnownTopic, VaultRow
 from services.intake.vault import Kind, Place, Sealed, Vault
 from shared.contracts.routing import DirectoryChanged
+from shared.database import execute, fetch
 from shared.ids import new_id
 
 
@@ -41,10 +42,10 @@ class DirectoryEmpty(LookupError):
 
 async def topic_known(session: AsyncSession, topic: str) -> bool:
     """Whether the directory has the topic. Raises `DirectoryEmpty` as long as it has none at all."""
-    row = (await session.execute(_TOPIC, {"topic": topic})).one()
-    if not row.any_topic:
+    ((any_topic, known),) = await fetch(session, _TOPIC, (topic,))
+    if not any_topic:
         raise DirectoryEmpty
-    return row.known
+    return known
 
 
 async def officer(session: AsyncSession, officer_id: str) -> Staff | None:
@@ -54,25 +55,23 @@ async def officer(session: AsyncSession, officer_id: str) -> Staff | None:
 
 
 async def insert_issue(session: AsyncSession, vault: Vault, issue: Issue, secrets: Sequence[Secret], attachments: Sequence[str]) -> int:
-    """Write an issue with its vault rows and bind its attachments, in one statement. Returns how many attachments were free to be bound."""
+    """Write an issue with its vault rows and bind its attachments. Returns how many attachments were free to be bound."""
     rows = [(new_id(), secret) for secret in secrets]
     sealed = [vault.seal(Place(secret.kind, row_id, issue.issue_id), orjson.dumps(secret.content)) for row_id, secret in rows]
-    values = {
-        "issue_id": issue.issue_id,
-        "number": issue.number,
-        "region": issue.region,
-        "category": issue.category,
-        "anonymous": issue.anonymous,
-        "tracking_digest": issue.tracking_digest,
-        "lookup_index": issue.lookup_index,
-        "raised_at": issue.raised_at,
-        "row_ids": [row_id for row_id, _ in rows],
-        "kinds": [secret.kind for _, secret in rows],
-        "key_ids": [item.key_id for item in sealed],
-        "boxes": [item.box for item in sealed],
-        "attachments": list(attachments),
-    }
-    return (await session.execute(_INSERT_ISSUE, values)).scalar_one()
+    values = (
+        issue.issue_id,
+        issue.number,
+        issue.region,
+        issue.category,
+        issue.anonymous,
+        issue.tracking_digest,
+        issue.lookup_index,
+        issue.raised_at,
+    )
+    await execute(session, _INSERT_ISSUE, values)
+    boxes = ([row_id for row_id, _ in rows], [secret.kind for _, secret in rows], [item.key_id for item in sealed])
+    await execute(session, _INSERT_SECRETS, (issue.issue_id, issue.raised_at, *boxes, [item.box for item in sealed]))
+    return len(await fetch(session, _BIND, (issue.issue_id, list(attachments)))) if attachments else 0
 
 
 async def add_secret(session: AsyncSession, vault: Vault, issue_id: str, secret: Secret, now: datetime, *, row_id: str) -> None:
@@ -183,25 +182,18 @@ def _is(attribute: Any, value: str) -> ColumnElement[bool]:
     return attribute == value
 
 
-_TOPIC = text("SELECT EXISTS (SELECT FROM topics) AS any_topic, EXISTS (SELECT FROM topics WHERE code = :topic) AS known")
+_TOPIC = "SELECT EXISTS (SELECT FROM topics), EXISTS (SELECT FROM topics WHERE code = %s)"
 
 _UPSERT_TOPICS = text("INSERT INTO topics (code) SELECT unnest(CAST(:codes AS text[])) ON CONFLICT DO NOTHING")
 
-_INSERT_ISSUE = text(
+_INSERT_ISSUE = """
+    INSERT INTO issues (issue_id, number, region, category, anonymous, tracking_digest, lookup_index, raised_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     """
-    WITH issue AS (
-        INSERT INTO issues (issue_id, number, region, category, anonymous, tracking_digest, lookup_index, raised_at)
-        VALUES (:issue_id, :number, :region, :category, :anonymous, :tracking_digest, :lookup_index, :raised_at)
-    ), sealed AS (
-        INSERT INTO vault (row_id, issue_id, kind, key_id, box, created_at)
-        SELECT row_id, :issue_id, kind, key_id, box, :raised_at
-        FROM unnest(CAST(:row_ids AS text[]), CAST(:kinds AS text[]), CAST(:key_ids AS text[]), CAST(:boxes AS bytea[]))
-            AS secret (row_id, kind, key_id, box)
-    ), bound AS (
-        UPDATE attachments SET issue_id = :issue_id
-        WHERE attachment_id = ANY (CAST(:attachments AS text[])) AND issue_id IS NULL
-        RETURNING 1
-    )
-    SELECT count(*) FROM bound
+
+_INSERT_SECRETS = """
+    INSERT INTO vault (issue_id, created_at, row_id, kind, key_id, box)
+    SELECT %s, %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %b::bytea[])
     """
-)
+
+_BIND = "UPDATE attachments SET issue_id = %s WHERE attachment_id = ANY (%s) AND issue_id IS NULL RETURNING 1"

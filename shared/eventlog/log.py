@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded, parse, seal, unsealed
-from shared.database import after_commit
+from shared.database import after_commit, execute, fetch
 from shared.ids import new_id
 from shared.telemetry import current_traceparent, span
 
@@ -81,19 +81,19 @@ class EventLog:
 
     async def load(self, session: AsyncSession, stream: str) -> Loaded:
         """The whole stream, oldest first; empty with `Head()` where nothing was appended yet."""
-        rows = await self._fetch(session, "SELECT body FROM log.events WHERE stream = %s ORDER BY version", (stream,))
+        rows = await fetch(session, "SELECT body FROM log.events WHERE stream = %s ORDER BY version", (stream,))
         events = tuple(parse(row[0]) for row in rows)
         last = events[-1] if events else None
         return Loaded(events, Head(last.version, last.hash, last.region) if last else Head())
 
     async def versions(self, session: AsyncSession, streams: Sequence[str]) -> dict[str, int]:
         """The version that each of `streams` is at; those that nothing was appended to are left out."""
-        rows = await self._fetch(session, "SELECT stream, version FROM log.streams WHERE stream = ANY(%s)", (list(streams),))
+        rows = await fetch(session, "SELECT stream, version FROM log.streams WHERE stream = ANY(%s)", (list(streams),))
         return dict(rows)
 
     async def published(self, session: AsyncSession, *, after: int = 0, limit: int = 500) -> tuple[Published, ...]:
         """At most `limit` published events that follow position `after` in the total order: for replays from zero."""
-        rows = await self._fetch(
+        rows = await fetch(
             session,
             "SELECT p.position, e.body FROM log.published AS p JOIN log.events AS e USING (id)"
             " WHERE p.position > %s ORDER BY p.position LIMIT %s",
@@ -129,6 +129,7 @@ class EventLog:
             ConcurrentAppend: the stream has moved on; retry in a new transaction.
             ForbiddenEvent: this service does not own one of the events.
             InvalidAppend: for instance events of two aggregates, or another region.
+            psycopg.Error: inside `shared.database.pipelined` at its end, in place of the three above.
         """
         aggregate = events[0].aggregate if events else ""
         issue_id = stream if aggregate == "issue" else None
@@ -157,7 +158,7 @@ class EventLog:
                 recorded.append(item)
             try:
                 # %b: the text form of an array escapes every quote of the bodies, which costs more than all the rest
-                await self._fetch(
+                await execute(
                     session, "SELECT log.append(%s, %s, %s, %s, %b::text[])", (stream, aggregate, after.version, after.hash, bodies)
                 )
             except psycopg.Error as error:
@@ -202,7 +203,7 @@ class EventLog:
                 [sealed[each.stream][0] for each in appends],
             )
             try:
-                moved_on = (await self._fetch(session, "SELECT log.append_each(%s, %s, %s, %s, %b::text[])", columns))[0][0]
+                moved_on = (await fetch(session, "SELECT log.append_each(%s, %s, %s, %s, %b::text[])", columns))[0][0]
             except psycopg.Error as error:
                 raise _translated(error) from error
         if self._wake:
@@ -212,12 +213,6 @@ class EventLog:
     def _seal(self, event: Event, **facts: Any) -> tuple[str, Recorded[Event]]:
         body, digest = seal(unsealed(event, source=self._source, **facts))
         return body.decode(), Recorded(source=self._source, hash=digest, data=event, **facts)
-
-    @staticmethod
-    async def _fetch(session: AsyncSession, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        connection = await (await session.connection()).get_raw_connection()
-        driver: psycopg.AsyncConnection[Any] = connection.driver_connection  # pyright: ignore[reportAssignmentType]
-        return await (await driver.execute(statement.encode(), values)).fetchall()
 
 
 def _translated(error: psycopg.Error) -> Exception:

@@ -66,8 +66,8 @@ def address_of(connection: HTTPConnection, gateway_token: SecretStr | None) -> s
         return peer
 
 
-def client_address(request: Request) -> str:
-    """The caller's address, as `address_of` tells it."""
+async def client_address(request: Request) -> str:
+    """The caller's address, as `address_of` tells it. Asynchronous, because FastAPI would send a plain function to another thread."""
     call = current_call()
     return call.address if call is not None else address_of(request, request.app.state.settings.gateway_token)
 

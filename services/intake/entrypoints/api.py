@@ -13,6 +13,7 @@ from services.intake.handlers import digest
 from services.intake.problem_texts import TEXTS
 from services.intake.tables import Issue
 from shared import idempotency
+from shared.database import pipelined
 from shared.eventlog import ConcurrentAppend
 from shared.ids import is_id, new_id
 from shared.problem_texts import register_texts
@@ -59,8 +60,10 @@ async def raise_issue(request: Request, principal: Caller, address: ClientAddres
         if stored := await idempotency.replay(session, claimed):
             return stored.response()
         describe("raise_issue", region=command.village_code, issue_id=issue_id)
-        answer = await app.handlers.raise_issue(session, issue_id, command, principal)
-        await idempotency.remember(session, claimed, answer, issue_id=issue_id)
+        facts = await app.handlers.checked(session, command, principal)
+        async with pipelined(session):
+            answer = await app.handlers.raise_issue(session, issue_id, command, facts)
+            await idempotency.remember(session, claimed, answer, issue_id=issue_id)
     return answer.response()
 
 
