@@ -104,6 +104,8 @@ async def test_the_same_key_has_one_effect_and_a_refusal_is_replayed_too(desk: O
     assert refused[1].headers["Idempotency-Replayed"] == "true"
     other = await desk.give(issue_id, "accept", {"x": 1}, by=desk.staff(CADRE), **key)
     assert other.status_code == 422
+    told = [result for _, result in await desk.audit("accept")]
+    assert told == ["ok", "ok", "not_possible_in_state", "not_possible_in_state", "invalid_request"]
 
 
 @pytest.mark.parametrize("field", ["state", "level", "due_at", "region", "version"])
