@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from tests.bench.figures import Figure
+from tests.bench.ratio import Ratio
 
 
-def table_of(figures: Sequence[Figure]) -> Table:
+def table_of(rows: Sequence[Ratio | Figure]) -> Table:
     """Each figure beside what it should be."""
     table = Table(title=f"make bench · {platform.machine()}, Python {platform.python_version()}")
-    for heading in ("figure", "measured", "wanted", "met"):
+    for heading in ("figure", "measured", "baseline", "ratio", "wanted", "met"):
         table.add_column(heading)
-    for figure in figures:
-        table.add_row(figure.name, figure.measured, figure.wanted, "yes" if figure.met else "NO")
+    for row in rows:
+        told = row.told() if isinstance(row, Ratio) else (row.name, row.measured, "", "", row.wanted)
+        table.add_row(*told, "yes" if row.met else "NO")
     return table
