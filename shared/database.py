@@ -72,7 +72,7 @@ async def driver(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
     known: psycopg.AsyncConnection[Any] | None = session.info.get("driver")
     if known is None:
         connection = await (await session.connection()).get_raw_connection()
-        known = session.info["driver"] = connection.driver_connection  # pyright: ignore[reportAssignmentType]
+        known = session.info["driver"] = connection.driver_connection
     assert known is not None
     return known
 

