@@ -1,11 +1,11 @@
-"""`huiyin events`: follow the log, verify it, fill JetStream again (and decide about dead letters: `dead_letters.py`)."""
+"""`huiyin events`: follow the log, verify it, accept a loss, fill JetStream again (and decide about dead letters: `dead_letters.py`)."""
 
 import asyncio
-import getpass
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -17,12 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.commands import dead_letters
 from deploy.commands.terminal import DEFAULT_DATA, AsJson, Data, local_time, run
-from deploy.local.layout import StackError
+from deploy.local.layout import Layout, StackError
+from deploy.local.republish import republish as fill_again
 from deploy.local.state import StackState, load
 from shared.eventlog.bell import libpq
+from shared.eventlog.checkpoints import FILE, LONGEST_REASON, Checkpoint, Checkpoints
+from shared.eventlog.checkpoints_keys import CheckpointKeys
+from shared.eventlog.checkpoints_notary import Notary
 from shared.eventlog.copy import StreamCopy
+from shared.eventlog.findings import remedy
 from shared.eventlog.health import RelaySettings
-from shared.eventlog.relay import serve
 from shared.eventlog.verify import Phase, Report, Verifier
 from shared.messaging.connection import NatsConnection, connect
 from shared.regions import UnknownRegion, prefix
@@ -60,15 +64,34 @@ def tail(
 
 
 @app.command()
-def verify(as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
-    """Compare log and JetStream message by message; check hash chains. Exit code 1 if anything is wrong."""
-    report = run(_verify(load(data)))
+def verify(
+    checkpoints: Annotated[Path | None, typer.Option(help="Folder with a copy of the checkpoints that was kept elsewhere.")] = None,
+    as_json: AsJson = False,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Compare log, signed checkpoints and JetStream; check hash chains. Exit code 1 if anything is wrong."""
+    if checkpoints is not None and not (checkpoints / FILE).exists():
+        raise StackError(f"There is no {FILE} in {checkpoints}.")
+    report = run(_verify(load(data), checkpoints))
     if as_json:
-        typer.echo(json.dumps({**asdict(report), "clean": report.clean}, ensure_ascii=False))
+        faults = [{**asdict(found), "remedy": remedy(found, report.faults)} for found in report.faults]
+        typer.echo(json.dumps({**asdict(report), "faults": faults, "clean": report.clean}, ensure_ascii=False))
     else:
-        _print_report(report)
+        print_report(report)
     if not report.clean:
         raise typer.Exit(1)
+
+
+@app.command()
+def accept(
+    reason: Annotated[str, typer.Option(help="Why the log is right as it is, e.g. restored from the backup of the 21st.")],
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Accept the log as it is after a loss: earlier checkpoints count only as far as the log agrees. Signed, kept for ever."""
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise StackError(f"A reason has 1 to {LONGEST_REASON} characters.")
+    signed = run(_accept(load(data), reason.strip()))
+    _console.print(f"已签 signed: checkpoint {signed.number}, position {signed.position}; earlier ones count up to {signed.holds}.")
 
 
 @app.command()
@@ -123,7 +146,8 @@ def _print_event(row: tuple[Any, ...], *, as_json: bool) -> None:
     _console.print(data if len(data) <= 200 else f"{data[:199]}…", style="dim", markup=False)
 
 
-async def _verify(state: StackState) -> Report:
+async def _verify(state: StackState, folder: Path | None) -> Report:
+    checkpoints = checkpoints_of(state.layout, folder)
     async with _log(state) as log, _observer(state) as nats:
         with _bars() as bars:
             tasks = {phase: bars.add_task(title, total=None) for phase, title in _PHASES.items()}
@@ -131,7 +155,7 @@ async def _verify(state: StackState) -> Report:
             def progress(phase: Phase, done: int, total: int) -> None:
                 bars.update(tasks[phase], completed=done, total=total)
 
-            return await Verifier(log, StreamCopy(nats), progress).run()
+            return await Verifier(log, StreamCopy(nats), progress, checkpoints).run()
 
 
 @asynccontextmanager
@@ -144,39 +168,40 @@ async def _observer(state: StackState) -> AsyncIterator[NatsConnection]:
         await nats.close()
 
 
-def _print_report(report: Report) -> None:
-    for fault in report.faults:
-        _console.print(f"✗ {fault.where} {fault.subject}: {fault.detail}", style="red", markup=False)
+async def _accept(state: StackState, reason: str) -> Checkpoint:
+    async with await psycopg.AsyncConnection.connect(libpq(state.database_url("relay")), autocommit=True) as connection:
+        return await Notary(connection, checkpoints_of(state.layout), 0).accept(reason)
+
+
+def checkpoints_of(layout: Layout, folder: Path | None = None) -> Checkpoints:
+    """The stack's file of checkpoints, or a copy in another folder."""
+    return Checkpoints(folder or layout.checkpoints, CheckpointKeys(layout.data / "secrets"), is_copy=folder is not None)
+
+
+def print_report(report: Report) -> None:
+    """A line for each finding, and a line that sums up."""
+    for found in report.faults:
+        _console.print(f"✗ {found.line(remedy(found, report.faults))}", style="red", markup=False)
     counts = (
-        f"{report.streams} 流 streams, {report.events} 事件 events, {report.published} 已发布 published, {report.messages} 消息 messages"
+        f"{report.streams} 流 streams, {report.events} 事件 events, {report.published} 已发布 published, {report.messages} 消息 messages, "
+        f"{report.checkpoints} 检查点 checkpoints (至位置 to position {report.covered})"
     )
     verdict = "一致 all agree" if report.clean else f"{len(report.faults)} 处错误 faults"
     _console.print(f"{counts}: {verdict}", style="green" if report.clean else "red")
 
 
 async def _republish(state: StackState) -> str:
-    # Stands by if a relay runs, which then does the work; becomes the relay if none does.
-    settings = RelaySettings(
-        database_url=SecretStr(state.database_url("relay")), nats_url=SecretStr(state.nats_url("relay")), health_file=None
+    relay = RelaySettings(
+        database_url=SecretStr(state.database_url("relay")),
+        nats_url=SecretStr(state.nats_url("relay")),
+        health_file=None,
+        secrets_dir=state.layout.data / "secrets",
+        checkpoints=state.layout.checkpoints,
     )
-    async with _log(state) as log, _observer(state):
-        (request,) = await _one(log, "INSERT INTO log.republications (requested_by) VALUES (%s) RETURNING id", getpass.getuser())
-        stop = asyncio.Event()
-        substitute = asyncio.create_task(serve(settings, stop))
-        try:
-            with _bars() as bars:
-                task = bars.add_task("JetStream", total=None)
-                while True:
-                    sent, total, outcome = await _one(log, "SELECT sent, total, outcome FROM log.republications WHERE id = %s", request)
-                    bars.update(task, completed=sent, total=total)
-                    if outcome is not None:
-                        return outcome
-                    if substitute.done():
-                        await substitute
-                    await asyncio.sleep(_LOOK)
-        finally:
-            stop.set()
-            await asyncio.wait({substitute})
+    async with _observer(state):  # NATS answers
+        with _bars() as bars:
+            task = bars.add_task("JetStream", total=None)
+            return await fill_again(state, relay, lambda done, total: bars.update(task, completed=done, total=total))
 
 
 async def _one(log: psycopg.AsyncConnection[Any], statement: str, *values: object) -> tuple[Any, ...]:

@@ -1,6 +1,5 @@
 """`huiyin projections`: tracking's read models, built anew from the log."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deploy.commands.terminal import run
 from deploy.local.layout import StackError
 from deploy.local.state import load
 from services.tracking.rebuild import RebuildRunning, Rebuilt, rebuild
@@ -31,10 +31,13 @@ def rebuild_projections(
     name: Annotated[str, typer.Argument(help=f"{', '.join(NAMES)}, or all.")],
     data: Annotated[Path, typer.Option(help="Data folder of the stack.")] = Path(".huiyin"),
 ) -> None:
-    """Build a projection from zero, beside the live one, then switch. Consumption goes on; a killed run leaves the live one as it was."""
+    """Build a projection from zero, beside the live one, then switch. Consumption goes on.
+
+    A killed run leaves the live one as it was; run again, it goes on where it stopped.
+    """
     if name not in (*NAMES, "all"):
         raise StackError(f"There is no projection {name}: {', '.join(NAMES)}, or all.")
-    done = asyncio.run(_rebuild(load(data).database_url("tracking"), NAMES if name == "all" else (name,)))
+    done = run(_rebuild(load(data).database_url("tracking"), NAMES if name == "all" else (name,)))
     typer.echo(f"{', '.join(done.names)} rebuilt from {done.events} events: {done.issues} issues.")
 
 

@@ -1,9 +1,7 @@
 """`huiyin routing reseat`: workflows (re)started from the log."""
 
-import asyncio
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,19 +9,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from deploy.commands.terminal import run
 from deploy.local.layout import StackError
-from deploy.local.state import StackState, load
-from services.routing import repository
-from services.routing.bootstrap import temporal_client
-from services.routing.timers import Timers
-from shared.database import Database
-from shared.eventlog import EventLog
+from deploy.local.reseat import reseat as seat
+from deploy.local.state import load
 
 app = typer.Typer(help="Routing's workflows.", no_args_is_help=True)
 _err = Console(stderr=True)
-
-PAGE = 500
-"""Issues of one look at the table; progress moves by as many."""
 
 
 @app.callback()
@@ -40,7 +32,11 @@ def reseat(
     """(Re)start workflows from the log. Safe at any time: a workflow that waits already only looks again."""
     if bool(issues) == every:
         raise StackError("Name issues, or say --all.")
-    count = asyncio.run(_reseat(load(data), issues or []))
+    columns = (TextColumn("reseat"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_err) as bars:
+        bar = bars.add_task("", total=None)
+        state = load(data)
+        count = run(seat(state, state.temporal, issues or [], lambda done, total: bars.update(bar, completed=done, total=total)))
     typer.echo(f"{count} workflow(s) seated.")
     _leave()
 
@@ -50,28 +46,3 @@ def _leave() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-async def _reseat(state: StackState, named: Sequence[str]) -> int:
-    database = Database(state.database_url("routing"), pool_size=2)
-    try:
-        timers = Timers(database, EventLog("/huiyin/routing"), await temporal_client(state.temporal))
-        async with database.transaction() as session:
-            if named:
-                found = await repository.find(session, named)
-                unknown = [name for name in named if name not in found]
-                if unknown:
-                    raise StackError(f"No such issue: {', '.join(unknown)}.")
-                ids = sorted(set(found.values()))
-            else:
-                ids = list(await repository.waiting(session))
-        columns = (TextColumn("reseat"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=_err) as progress:
-            bar = progress.add_task("", total=len(ids))
-            for start in range(0, len(ids), PAGE):
-                page = ids[start : start + PAGE]
-                await timers.seat(page)
-                progress.advance(bar, len(page))
-        return len(ids)
-    finally:
-        await database.close()

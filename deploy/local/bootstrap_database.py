@@ -37,9 +37,8 @@ def bootstrap(layout: Layout, *, database: str = DATABASE) -> None:
         return
     from shared.migrations import migrate  # Alembic takes a second to load
 
+    ensure_roles(layout)
     with psycopg.connect(postgres.superuser_url(layout), autocommit=True) as server:
-        for role in ROLES:
-            _ensure_role(server, role, layout.secrets.get(f"postgres-{role}"), SCHEMAS)
         if server.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     with psycopg.connect(postgres.superuser_url(layout, database)) as connection:
@@ -48,6 +47,13 @@ def bootstrap(layout: Layout, *, database: str = DATABASE) -> None:
         migrate(layout.database_url(owner, database=database), _migrations(schema), schema)
     with psycopg.connect(postgres.superuser_url(layout), autocommit=True) as server:
         server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(database), sql.Literal(wanted)))
+
+
+def ensure_roles(layout: Layout) -> None:
+    """Make or bring up to date everyone who signs in, with the passwords of the secrets."""
+    with psycopg.connect(postgres.superuser_url(layout), autocommit=True) as server:
+        for role in ROLES:
+            _ensure_role(server, role, layout.secrets.get(f"postgres-{role}"), SCHEMAS)
 
 
 def _fingerprint(layout: Layout) -> str:

@@ -11,15 +11,20 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from deploy.local.layout import HOST, PORTS, Layout, StackError
+from deploy.local.layout import HOST, Layout, StackError
 from deploy.local.state import is_running, load
+
+RESTORING = "restore.json"
+"""In the data folder as long as a restore into it is not done."""
 
 ROOM = 256 * 1024 * 1024
 """Bytes that must be free: Postgres and JetStream set their first files aside at full length."""
 
 
 def check_folder(layout: Layout) -> None:
-    """Make the data folder. Raises `StackError` if it cannot be written or the disk is full."""
+    """Make the data folder. Raises `StackError` if it cannot be written, the disk is full, or a restore into it is not done."""
+    if (layout.data / RESTORING).exists():
+        raise StackError(f"A restore into {layout.data} is not done: run the same `huiyin restore …` again, it goes on.")
     try:
         layout.make_folders()
         (layout.data / "lock").touch(mode=0o600)
@@ -34,9 +39,9 @@ def check_folder(layout: Layout) -> None:
 
 def check_ports(layout: Layout) -> None:
     """Raises `StackError` that names the first port that somebody else listens on."""
-    if not 1024 <= layout.base <= 65535 - len(PORTS):
-        raise StackError(f"--port-base must be between 1024 and {65535 - len(PORTS)}.")
-    for name in PORTS:
+    if not 1024 <= layout.base <= 65535 - len(layout.ports):
+        raise StackError(f"--port-base must be between 1024 and {65535 - len(layout.ports)}.")
+    for name in layout.ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that just closed does not count
             try:

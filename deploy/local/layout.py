@@ -24,7 +24,27 @@ PORTS = (
     "smtp_sink",
     "routing_worker_metrics",
 )
-"""Who listens at base, base + 1, base + 2 … (contract, "Command line"; the last is ours)."""
+"""Who listens at base, base + 1, base + 2 … (contract, "Command line"; the last is ours). These never move."""
+
+SHARED = (*SERVICES, "routing-worker", "relay")
+"""Parts of which `--replicas` starts more than one; they share the work."""
+
+NATS_SERVERS = (1, 3)
+"""How many nats-servers a stack may have: one, or the smallest cluster that loses none of what it confirmed with one server."""
+
+_PORTS_OF_A_REPLICA = (*SERVICES, "routing_worker_metrics")
+_PORTS_OF_A_NATS_SERVER = ("nats", "nats_monitoring", "nats_route")
+
+
+def numbered(kind: str, number: int) -> str:
+    """The name of the n-th part of its kind: `intake`, `intake-2`, `intake-3` …"""
+    return kind if number == 1 else f"{kind}-{number}"
+
+
+def kind_and_number(name: str) -> tuple[str, int]:
+    """What `numbered` made the name of: (`intake`, 2) for `intake-2`."""
+    kind, _, number = name.rpartition("-")
+    return (kind, int(number)) if number.isdigit() else (name, 1)
 
 
 class StackError(Exception):
@@ -39,24 +59,48 @@ class Layout:
         data: absolute path of the data folder.
         base: the gateway's port; the others follow it (`PORTS`).
         demo: whether demo accounts exist on this stack.
+        replicas: processes of each of `SHARED`.
+        nats_servers: one of `NATS_SERVERS`; with more than one they are a cluster, and each stream has a copy on each.
     """
 
     data: Path
     base: int
     demo: bool = False
+    replicas: int = 1
+    nats_servers: int = 1
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Who listens at base, base + 1, base + 2 …: `PORTS`, then the further servers of a cluster, then the further replicas."""
+        cluster = () if self.nats_servers == 1 else self._numbered(_PORTS_OF_A_NATS_SERVER, 1, self.nats_servers)
+        more = self._numbered(_PORTS_OF_A_REPLICA, 2, self.replicas)
+        return (*PORTS, *(name for name in (*cluster, *more) if name not in PORTS))
+
+    @staticmethod
+    def _numbered(kinds: tuple[str, ...], first: int, last: int) -> tuple[str, ...]:
+        return tuple(numbered(kind, number) for number in range(first, last + 1) for kind in kinds)
+
+    def replicas_of(self, kind: str) -> tuple[str, ...]:
+        """The names of all parts of a kind: one of `SHARED`, or `nats`."""
+        return self._numbered((kind,), 1, self.nats_servers if kind == "nats" else self.replicas)
 
     def port(self, name: str) -> int:
-        """The port of one of `PORTS`."""
-        return self.base + PORTS.index(name)
+        """The port of one of `ports`."""
+        return self.base + self.ports.index(name)
 
     def url(self, name: str) -> str:
-        """`http://127.0.0.1:port` of one of `PORTS`."""
+        """`http://127.0.0.1:port` of one of `ports`."""
         return f"http://{HOST}:{self.port(name)}"
 
     @property
     def secrets(self) -> "Secrets":
         """The stack's secrets."""
         return Secrets(self.data / "secrets")
+
+    @property
+    def checkpoints(self) -> Path:
+        """Signed checkpoints and the journal of erasures: `HUIYIN_CHECKPOINTS`, better on another disk, or in the data folder."""
+        return Path(os.environ.get("HUIYIN_CHECKPOINTS") or self.data / "checkpoints")
 
     @property
     def logs(self) -> Path:
@@ -72,8 +116,9 @@ class Layout:
         return f"postgresql+psycopg://{role}:{self.secrets.get(f'postgres-{role}')}@{HOST}:{self.port('postgres')}/{database}"
 
     def nats_url(self, user: str) -> str:
-        """Address of NATS as one user, password included."""
-        return f"nats://{user}:{self.secrets.get(f'nats-{user}')}@{HOST}:{self.port('nats')}"
+        """Address of NATS as one user, password included; of a cluster all of them, with commas between."""
+        password = self.secrets.get(f"nats-{user}")
+        return ",".join(f"nats://{user}:{password}@{HOST}:{self.port(server)}" for server in self.replicas_of("nats"))
 
     @property
     def temporal(self) -> str:

@@ -19,7 +19,6 @@ from deploy.local.processes import READY, Health, Part, tied
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    "max_connections": "200",  # four services, relay and worker with their pools, and the tools beside them
     "shared_buffers": "128MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -28,13 +27,16 @@ SETTINGS: Mapping[str, str] = {
 }
 """What differs from Postgres' defaults. Durability is not touched: this is the log."""
 
+CONNECTIONS = 200
+"""For each replica: four services, relay and worker with their pools, and the tools beside them."""
+
 
 def part(layout: Layout, settings: Mapping[str, str] | None = None) -> Part:
     """Postgres on this layout; its data folder is made at the first start."""
     data = layout.data / "postgres"
     options = [
         word
-        for key, value in {**SETTINGS, "port": str(layout.port("postgres")), **(settings or {})}.items()
+        for key, value in {**SETTINGS, **_places(layout), **(settings or {})}.items()
         for word in ("-c", f"{key}={value}")
     ]
     command = (*_not_root(data), *tied((str(_bin() / "postgres"), "-D", str(data), *options), signal.SIGINT))
@@ -42,9 +44,18 @@ def part(layout: Layout, settings: Mapping[str, str] | None = None) -> Part:
     return Part("postgres", command, ready=lambda: _probe(layout), prepare=lambda: _prepare(layout, data), stop=signal.SIGINT, grace=30)
 
 
+def _places(layout: Layout) -> dict[str, str]:
+    return {"port": str(layout.port("postgres")), "max_connections": str(CONNECTIONS * layout.replicas)}
+
+
 def superuser_url(layout: Layout, database: str = "postgres") -> str:
     """Address for psycopg as the superuser, for the bootstrap alone."""
     return f"postgresql://postgres:{layout.secrets.get('postgres-postgres')}@{HOST}:{layout.port('postgres')}/{database}?connect_timeout=3"
+
+
+def program(name: str) -> str:
+    """One of Postgres' own programs: `pg_dump`, `pg_restore`. Raises `StackError` if Postgres is missing."""
+    return str(_bin() / name)
 
 
 def _bin() -> Path:

@@ -24,7 +24,13 @@ async def main() -> None:
             checks={"nats": app.nats_answers},
             description=api.DESCRIPTION,
         )
-        await server.run(web, host=settings.http_host, port=settings.http_port, background={"subscriber": app.subscriber.run})
+        await server.run(
+            web,
+            host=settings.http_host,
+            port=settings.http_port,
+            background={"subscriber": app.subscriber.run},
+            drain=settings.drain_seconds,
+        )
 
 
 if __name__ == "__main__":

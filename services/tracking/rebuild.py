@@ -3,6 +3,8 @@
 Shadow tables are filled from the log in its published order by the same `Projector` that the subscriber uses, which goes on
 meanwhile. For the switch the live ledger is locked for a moment: whatever the live projections have seen by then and the shadows
 have not is read from the log, stream by stream. Should the shadows be ahead, the subscriber skips what it finds there already.
+
+How far the shadows are is written with each batch: a rebuild that was killed goes on there, if release and log are still the same.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -15,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateIndex
 
 from services.tracking.projections import Projector
+from services.tracking.rebuild_progress import Begun, advance, begin, forget, found
 from services.tracking.tables import LIVE, SHADOW_SUFFIX, Projections, shadow_of
 from shared.database import Database
 from shared.eventlog import EventLog
@@ -63,9 +66,12 @@ async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, pr
     shadow, chosen = shadow_of(LIVE), [LIVE.by_name[name].name for name in names]
     async with _alone(database):
         async with database.transaction() as session:
-            await _create(session, shadow)
+            begun = await found(session)
+            if begun is None:
+                await _create(session, shadow)
+                begun = await begin(session)
         try:
-            read = await _replay(database, log, Projector(shadow), progress)
+            read = await _replay(database, log, Projector(shadow), progress, begun)
             async with database.transaction() as session:
                 await session.execute(text(f"ANALYZE {', '.join(table.name for table in shadow.by_name.values())}"))
             async with database.transaction() as session:
@@ -105,11 +111,12 @@ async def _create(session: AsyncSession, shadow: Projections) -> None:
 async def _drop(session: AsyncSession, shadow: Projections) -> None:
     for table in shadow.by_name.values():
         await session.execute(text(f"DROP TABLE IF EXISTS {table.name}"))
+    await forget(session)
 
 
-async def _replay(database: Database, log: EventLog, projector: Projector, progress: Progress) -> int:
-    """Everything that is published, a batch a transaction."""
-    position = read = 0
+async def _replay(database: Database, log: EventLog, projector: Projector, progress: Progress, begun: Begun) -> int:
+    """Everything that is published behind what was begun with, a batch a transaction. Returns how many events were read in all."""
+    position, read = begun.position, begun.read
     while True:
         async with database.transaction() as session:
             batch = await log.published(session, after=position, limit=BATCH)
@@ -118,8 +125,8 @@ async def _replay(database: Database, log: EventLog, projector: Projector, progr
             events = [item.event for item in batch if item.event.data.aggregate == "issue"]
             await projector.apply(session, events)
             total: int = (await session.execute(_LAST_POSITION)).scalar_one()
-        position = batch[-1].position
-        read += len(events)
+            position, read = batch[-1].position, read + len(events)
+            await advance(session, position, read)
         progress(position, total)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, MetaData, SmallInteger, Table, Text, func, text
+from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, SmallInteger, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlalchemy.sql.elements import quoted_name
@@ -156,6 +156,17 @@ class Officers(TrackingTable, table=True):
     name: str
     role: str
     active: bool
+
+
+class RebuildProgress(TrackingTable, table=True):
+    """How far a rebuild is, while there is one: what the shadow tables hold. `release` is a digest of the code that fills them."""
+
+    __tablename__ = "rebuild_progress"  # pyright: ignore[reportAssignmentType]
+
+    release: str = Field(primary_key=True)
+    position: int = Field(sa_column=Column(BigInteger, nullable=False))
+    read: int = Field(sa_column=Column(BigInteger, nullable=False))
+    chain: str
 
 
 def _index(table: Table) -> None:

@@ -5,6 +5,7 @@ be mended by emptying the stream, which an operator asks for (`huiyin events rep
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from shared.eventlog.copy import BATCH, State, StreamCopy
@@ -25,7 +26,7 @@ class Compared:
     whole: bool
 
 
-async def catch_up(outbox: Outbox, copy: StreamCopy) -> Compared:
+async def catch_up(outbox: Outbox, copy: StreamCopy, progress: Progress) -> Compared:
     """Make the stream's end agree with the log.
 
     Finds the newest message that was published for the log. Messages behind it whose events are still in the outbox were stored just before
@@ -40,7 +41,7 @@ async def catch_up(outbox: Outbox, copy: StreamCopy) -> Compared:
     if position == last or strangers:
         return Compared(state.last, last, 0, whole)
     async with copy.ids_forgotten():
-        sequence = await _send_again(outbox, copy, position, last, state.last)
+        sequence = await _send_again(outbox, copy, position, last, state.last, progress)
     return Compared(sequence, last, last - position, whole)
 
 
@@ -49,7 +50,7 @@ async def refill(outbox: Outbox, copy: StreamCopy, progress: Progress) -> Compar
 
     Can be broken off at any time and begun again.
     """
-    before = await catch_up(outbox, copy)
+    before = await catch_up(outbox, copy, progress)
     last = before.last_position
     if before.whole and await _agrees(outbox, copy, last, progress):
         return before
@@ -79,13 +80,12 @@ async def _tail(outbox: Outbox, copy: StreamCopy, state: State) -> tuple[int, li
     return 0, list(reversed(unmoved)), strangers
 
 
-async def _send_again(outbox: Outbox, copy: StreamCopy, position: int, last: int, sequence: int, progress: Progress | None = None) -> int:
+async def _send_again(outbox: Outbox, copy: StreamCopy, position: int, last: int, sequence: int, progress: Progress) -> int:
     while position < last:
         events = await outbox.published(position, min(BATCH, last - position))
         sequence = await copy.publish_again(events, after=sequence)
         position += len(events)
-        if progress:
-            await progress(position, last)
+        await progress(position, last)
     return sequence
 
 
@@ -93,10 +93,11 @@ async def _agrees(outbox: Outbox, copy: StreamCopy, last: int, progress: Progres
     """Whether the stream holds exactly the first `last` events of the published order, byte for byte."""
     state = await copy.state()
     position = 0
-    async for portion in copy.read(max(state.first, 1), state.last):
-        events = await outbox.published(position, len(portion))
-        if [(message.id, message.subject, message.body) for message in portion] != [(e.id, e.subject, e.body) for e in events]:
-            return False
-        position += len(events)
-        await progress(position, last)
+    async with aclosing(copy.read(max(state.first, 1), state.last)) as portions:
+        async for portion in portions:
+            events = await outbox.published(position, len(portion))
+            if [(message.id, message.subject, message.body) for message in portion] != [(e.id, e.subject, e.body) for e in events]:
+                return False
+            position += len(events)
+            await progress(position, last)
     return position == last

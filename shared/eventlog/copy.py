@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 
 from shared.eventlog.outbox import Outgoing
 from shared.ids import new_id
-from shared.messaging.api import DUPLICATE_IN_BATCH, JetStreamError, answer, call
+from shared.messaging.api import DUPLICATE_IN_BATCH, NO_MESSAGE, JetStreamError, answer, call
 from shared.messaging.connection import NatsConnection
 from shared.messaging.topology import DUPLICATE_WINDOW, STREAM
 
@@ -104,8 +105,8 @@ class StreamCopy:
         finally:
             await call(self._nats, f"STREAM.UPDATE.{self._stream}", config | {"duplicate_window": DUPLICATE_WINDOW})
 
-    async def read(self, first: int, last: int) -> AsyncIterator[list[Stored]]:
-        """What is stored from sequence `first` to `last`, in portions; sequences that are gone are left out."""
+    async def read(self, first: int, last: int) -> AsyncGenerator[list[Stored], None]:
+        """What is stored from sequence `first` to `last`, in portions; sequences that are gone are left out. Who stops early closes it."""
         arrived: asyncio.Queue[Msg] = asyncio.Queue()
         inbox = self._nats.new_inbox()
         subscription = await self._nats.subscribe(inbox, cb=arrived.put)  # pyright: ignore[reportUnknownMemberType]
@@ -115,11 +116,25 @@ class StreamCopy:
                 await self._nats.publish(f"$JS.API.DIRECT.GET.{self._stream}", wish, reply=inbox)
                 portion = await _portion(arrived)
                 if not portion:
+                    await self._refuse_if_held(last)
                     return
                 first = portion[-1].sequence + 1
                 yield [message for message in portion if message.sequence <= last]
         finally:
             await subscription.unsubscribe()
+
+    async def _refuse_if_held(self, sequence: int) -> None:
+        """Any server of a cluster answers a read, also one that is behind: what it lacks counts as gone only if the leader lacks it too.
+
+        Raises `nats.errors.Error` if the leader has it; asked again, another server answers, or this one has caught up.
+        """
+        try:
+            await call(self._nats, f"STREAM.MSG.GET.{self._stream}", {"seq": sequence})
+        except JetStreamError as error:
+            if error.code != NO_MESSAGE:
+                raise
+        else:
+            raise NatsError(f"a server of the cluster does not hold {self._stream} up to {sequence} yet")
 
 
 async def _portion(arrived: "asyncio.Queue[Msg]") -> list[Stored]:

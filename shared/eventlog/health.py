@@ -10,6 +10,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.eventlog.checkpoints import Checkpoints
+from shared.eventlog.checkpoints_keys import CheckpointKeys
 from shared.eventlog.compare import Compared
 
 _STALE = 15.0
@@ -27,6 +29,19 @@ class RelaySettings(BaseSettings):
     nats_url: SecretStr
     health_file: Path | None = None
     nats_replicas: int = 1
+    secrets_dir: Path | None = None
+    """Where the key of the checkpoints is; without it none are signed."""
+    checkpoints: Path | None = None
+    """Folder of the checkpoints; by default `checkpoints` beside the secrets folder. Better on another disk than the database."""
+    checkpoint_seconds: float = 60
+    """At most so long after an event was published, a checkpoint covers it."""
+
+    @property
+    def signed_checkpoints(self) -> Checkpoints | None:
+        """The file of checkpoints, if there is a key to sign with."""
+        if self.secrets_dir is None:
+            return None
+        return Checkpoints(self.checkpoints or self.secrets_dir.parent / "checkpoints", CheckpointKeys(self.secrets_dir))
 
 
 class Health:
@@ -37,6 +52,7 @@ class Health:
         self._healthy = False
         self._detail = "starting"
         self._whole = True
+        self._unsigned: str | None = None
         self._waiting = 0
         self._lag = 0.0
         self._published = 0
@@ -50,7 +66,16 @@ class Health:
         """A look at the outbox is done; `count` events went out."""
         self._waiting, self._lag = lag
         self._published += count
+        if self._unsigned:
+            self._say(False, f"active; {self._unsigned}")
+            return
         self._say(True, "active" if self._whole else "active; JetStream lacks events: run `huiyin events republish`")
+
+    def signed(self, wrong: str | None) -> None:
+        """The notary has looked; `wrong` tells why it does not sign. Events are carried all the same."""
+        if wrong and wrong != self._unsigned:
+            _log.error("%s", wrong)
+        self._unsigned = wrong
 
     def compared(self, outcome: Compared) -> None:
         """Log and stream were compared."""
@@ -92,7 +117,10 @@ class Health:
 
 
 async def write_every_second(health: Health) -> None:
-    """Keep the file fresh until cancelled."""
+    """Keep the file fresh until cancelled; while the disk is full it grows stale, and is written again after that."""
     while True:
-        health.write()
+        try:
+            health.write()
+        except OSError as error:
+            _log.warning("the health file cannot be written: %s", error.strerror)
         await asyncio.sleep(1)

@@ -11,6 +11,9 @@ from shared.eventlog.bell import CHANNEL
 from shared.messaging.subjects import subject
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('huiyin'), hashtext('relay'))"
+_SILENT = "SET idle_session_timeout = '10s'"
+"""A relay looks at the outbox several times a second. One that was stopped still holds its connection, and so the lock: after this
+long the server ends the connection, and another relay takes over."""
 _OUTGOING = "e.id::text, e.stream, e.type, e.region, e.body"
 
 
@@ -55,6 +58,7 @@ class Outbox:
         """Whether this connection is now the one active relay's; it stays so until it closes."""
         ((held,),) = await self._rows(_LOCK)
         if held:
+            await self._connection.execute(_SILENT.encode())
             await self._connection.execute(f"LISTEN {CHANNEL}".encode())
         return held
 

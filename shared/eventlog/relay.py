@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from opentelemetry.trace import SpanKind
 
 from shared.eventlog.bell import libpq
+from shared.eventlog.checkpoints_notary import Notary
 from shared.eventlog.compare import Compared, catch_up, refill
 from shared.eventlog.copy import BATCH, StreamCopy
 from shared.eventlog.dead import dead_letters_copied
@@ -44,14 +45,16 @@ class Relay:
         nats: a connection whose user may publish events and make the streams.
         health: told how it goes.
         replicas: copies of each stream.
+        notary: signs checkpoints; None signs none.
     """
 
-    def __init__(self, outbox: Outbox, nats: NatsConnection, health: Health, *, replicas: int = 1) -> None:
+    def __init__(self, outbox: Outbox, nats: NatsConnection, health: Health, *, replicas: int = 1, notary: Notary | None = None) -> None:
         self._outbox = outbox
         self._nats = nats
         self._copy = StreamCopy(nats)
         self._health = health
         self._replicas = replicas
+        self._notary = notary
         self._known: Compared | None = None
         self._looked = 0.0
 
@@ -65,7 +68,9 @@ class Relay:
                 except (NatsError, JetStreamError) as error:
                     self._known = None
                     self._health.waits_for("NATS", error)
+                    await self._outbox.lag()  # a relay that asks nothing for long loses the lock
                     await asyncio.sleep(_RETRY)
+        await self._sign(closing=True)
 
     async def _step(self) -> int:
         known = self._known or await self._compare()
@@ -83,14 +88,21 @@ class Relay:
 
     async def _compare(self) -> Compared:
         await ensure_topology(self._nats, replicas=self._replicas)
-        self._known = await catch_up(self._outbox, self._copy)
+        self._known = await catch_up(self._outbox, self._copy, self._progress)
         if self._known.sent:
             _log.warning("JetStream had lost %d events, which were sent again", self._known.sent)
         self._health.compared(self._known)
         return self._known
 
+    async def _progress(self, done: int, total: int) -> None:
+        """Filling up from a long log takes minutes: a sign of life, and news for the operator who asked."""
+        self._health.alive()
+        if (request := await self._outbox.requested()) is not None:
+            await self._outbox.report(request, done, total)
+
     async def _look(self, known: Compared) -> None:
-        """Notice what happened behind our back: a stream that lost messages, an operator's request."""
+        """Notice what happened behind our back: a stream that lost messages, an operator's request; sign a checkpoint when it is time."""
+        await self._sign()
         request = await self._outbox.requested()
         if request is not None:
             await self._republish(request)
@@ -103,13 +115,13 @@ class Relay:
         ):
             self._known = None
 
-    async def _republish(self, request: int) -> None:
-        async def progress(done: int, total: int) -> None:
-            await self._outbox.report(request, done, total)
-            self._health.alive()
+    async def _sign(self, *, closing: bool = False) -> None:
+        if self._notary:
+            self._health.signed(await self._notary.look(closing=closing))
 
+    async def _republish(self, request: int) -> None:
         await ensure_topology(self._nats, replicas=self._replicas)
-        self._known = await refill(self._outbox, self._copy, progress)
+        self._known = await refill(self._outbox, self._copy, self._progress)
         await self._outbox.finish(request, f"{self._known.sent} of {self._known.last_position} sent again")
         self._health.compared(self._known)
 
@@ -148,6 +160,7 @@ def _publish_span(event: Outgoing) -> AbstractContextManager[object]:
 async def serve(settings: RelaySettings, stop: asyncio.Event) -> None:
     """Stand by, become the active relay, carry; again from the start when the database goes away. Returns when `stop` is set."""
     health = Health(settings.health_file)
+    checkpoints = settings.signed_checkpoints
     writing = asyncio.create_task(write_every_second(health))
     nats = await connect(settings.nats_url.get_secret_value(), "relay")
     try:
@@ -158,7 +171,8 @@ async def serve(settings: RelaySettings, stop: asyncio.Event) -> None:
                 ) as connection:
                     outbox = Outbox(connection)
                     if await outbox.become_active():
-                        await Relay(outbox, nats, health, replicas=settings.nats_replicas).run(stop)
+                        notary = Notary(connection, checkpoints, settings.checkpoint_seconds) if checkpoints else None
+                        await Relay(outbox, nats, health, replicas=settings.nats_replicas, notary=notary).run(stop)
                     else:
                         health.stands_by()
                         await asyncio.sleep(_STAND_BY)

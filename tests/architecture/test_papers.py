@@ -12,7 +12,9 @@ from shared.contracts import EVENTS
 ROOT = Path(__file__).parents[2]
 
 PAPERS = sorted(
-    path for pattern in ("*.md", "services/*/README.md", "deploy/**/README.md", "shared/**/README.md") for path in ROOT.glob(pattern)
+    path
+    for pattern in ("*.md", "services/*/README.md", "deploy/*.md", "deploy/**/README.md", "shared/**/README.md")
+    for path in ROOT.glob(pattern)
 )
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in PAPERS}
 ROOT_PAPERS = {"README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}
