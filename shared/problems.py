@@ -18,6 +18,9 @@ from shared.problem_texts import Language, has_text, text_of
 MEDIA_TYPE = "application/problem+json"
 TYPE_URI = "urn:huiyin:problem:"
 
+MOST_ERRORS = 100
+"""Errors that a refusal lists: with all of them it would be many times as long as what it refuses."""
+
 _TRANSACTION_TIMEOUT = "25P04"
 
 
@@ -151,7 +154,7 @@ def from_database(error: Exception) -> Problem | None:
 
 def from_validation(errors: Sequence[ErrorDetails] | Sequence[Any], *, skip: int = 0) -> Problem:
     """422 from pydantic's errors. `skip` leading parts of each location are no part of the pointer. Never echoes what was sent."""
-    return invalid(*(_field_error(cast(ErrorDetails, error), skip) for error in errors))
+    return invalid(*(_field_error(cast(ErrorDetails, error), skip) for error in errors[:MOST_ERRORS]))
 
 
 def from_validation_error(error: ValidationError) -> Problem:
@@ -162,7 +165,7 @@ def from_validation_error(error: ValidationError) -> Problem:
 def from_parameters(errors: Sequence[Any]) -> Problem:
     """422 from FastAPI's errors, whose locations begin with body, query, path or header."""
     found: list[FieldError] = []
-    for error in cast(Sequence[ErrorDetails], errors):
+    for error in cast(Sequence[ErrorDetails], errors)[:MOST_ERRORS]:
         where = str(error["loc"][0]) if error["loc"] else "body"
         plain = _field_error(error, skip=1)
         found.append(plain if where == "body" else FieldError(plain.pointer, plain.code, plain.members, where))

@@ -1,5 +1,6 @@
 """Variables that every service reads: prefix `HUIYIN_`, e.g. `HUIYIN_HTTP_PORT`. A service's own `settings.py` adds its own."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -19,6 +20,8 @@ class CommonSettings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int
+    drain_seconds: float = Field(default=0, ge=0, le=5)
+    """For how long a process that was told to stop still takes requests: with other replicas, until the gateway has noticed."""
     metrics_port: int | None = None
     """Where a process without an HTTP side of its own, such as the worker, serves `/metrics`; others serve it on `http_port`."""
     public_url: str
@@ -47,6 +50,13 @@ class CommonSettings(BaseSettings):
     demo: bool = False
     trace_sql: bool = False
     """A span for each SQL statement: costs about a third of the throughput."""
+
+    requests_at_once: int = Field(default=32, gt=0)
+    """Requests at work in one process, commands and reads each; about as many as it has connections to the database."""
+    requests_waiting: int = Field(default=256, ge=0)
+    """Requests that stand in line before them, commands and reads each; what comes then is told 503 with Retry-After."""
+    request_patience: timedelta = timedelta(seconds=5)
+    """How long a request stands in line before it is told so."""
 
     citizen_rate_per_minute: float = Field(default=60, gt=0)
     citizen_burst: int = Field(default=60, gt=0)

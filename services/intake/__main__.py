@@ -44,6 +44,7 @@ async def main() -> None:
             host=settings.http_host,
             port=settings.http_port,
             background={"subscriber": subscriber.run, "housekeeping": app.housekeeping.run},
+            drain=settings.drain_seconds,
         )
 
 

@@ -30,7 +30,8 @@ async def main() -> None:
             "receipts": app.receipts.run,
             "gauges": app.gauges.run,
         }
-        await server.run(api, host=settings.http_host, port=settings.http_port, background=background)
+        host, port = settings.http_host, settings.http_port
+        await server.run(api, host=host, port=port, background=background, drain=settings.drain_seconds)
 
 
 if __name__ == "__main__":

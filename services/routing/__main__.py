@@ -16,7 +16,7 @@ async def main() -> None:
     async with bootstrap(settings) as app:
         await app.seed()
         async with make_api(app) as api:
-            await server.run(api, host=settings.http_host, port=settings.http_port)
+            await server.run(api, host=settings.http_host, port=settings.http_port, drain=settings.drain_seconds)
 
 
 if __name__ == "__main__":

@@ -71,11 +71,14 @@ class Timers:
         """Whether the next instant is sooner than it was before `first` was appended: only then a waiting workflow has to know."""
         async with self._database.transaction() as session:
             history = (await self._log.load(session, first.stream)).events
-        before = replay(event for event in history if event.version < first.version and event.time < first.time)
+        earlier = [event for event in history if event.version < first.version]
+        while earlier and earlier[-1].time == first.time:  # of the same append; a clock that was set back may have written later times
+            earlier.pop()
+        before = replay(earlier)
         after = replay(history)
-        earlier = before.next_instant if before is not None else None
+        former = before.next_instant if before is not None else None
         now = after.next_instant if after is not None else None
-        return now is not None and (earlier is None or now < earlier)
+        return now is not None and (former is None or now < former)
 
     async def seat(self, issue_ids: Sequence[str]) -> None:
         """Start or wake the workflows of these issues, whatever they have seen."""

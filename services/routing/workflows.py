@@ -26,6 +26,10 @@ TICK_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_i
 SOONEST = timedelta(milliseconds=20)
 """Least time until the next look: a timer that fires a little early must not spin."""
 
+LONGEST_DOUBT = timedelta(seconds=10)
+"""Most time between looks at an instant that Temporal's clock has passed and the log's has not: the machines' clocks differ then, perhaps
+by hours. Far below the overseer's minute, so that nothing is late when they agree again."""
+
 HISTORY_EVENTS = 2_000
 """Length of a history after which the workflow goes on as a new run."""
 
@@ -60,13 +64,17 @@ class IssueWorkflow:
     async def run(self, issue_id: str) -> None:
         """From the first look to the last deadline."""
         by_timer = False
+        awaited: datetime | None = None
+        least = SOONEST
         while True:
             seen = await self._look(issue_id, by_timer)
+            least = min(2 * least, LONGEST_DOUBT) if by_timer and seen.next_at == awaited else SOONEST
+            awaited = seen.next_at
             if seen.next_at is None and not self._woken:
                 return
             if workflow.info().get_current_history_length() > HISTORY_EVENTS:
                 workflow.continue_as_new(issue_id)
-            by_timer = await self._sleep_until(seen.next_at)
+            by_timer = await self._sleep_until(seen.next_at, least)
 
     @workflow.signal
     def wake(self, version: int) -> None:
@@ -83,12 +91,12 @@ class IssueWorkflow:
         self._show(seen)
         return seen
 
-    async def _sleep_until(self, instant: datetime | None) -> bool:
-        """Returns whether the timer ended the sleep."""
+    async def _sleep_until(self, instant: datetime | None, least: timedelta) -> bool:
+        """At least `least`, unless it is woken. Returns whether the timer ended the sleep."""
         if instant is None:
             return False
         try:
-            await workflow.wait_condition(lambda: self._woken, timeout=max(instant - workflow.now(), SOONEST))
+            await workflow.wait_condition(lambda: self._woken, timeout=max(instant - workflow.now(), least))
         except TimeoutError:
             return True
         return False

@@ -22,6 +22,9 @@ SCHEMA_URI = "urn:huiyin:schema:"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 """SHA-256, hex."""
 
+MOST_VERSIONS = 2**31 - 1
+"""Of a stream: what the log's column and every watermark hold."""
+
 NonEmpty = Annotated[str, Field(min_length=1)]
 """CloudEvents allows no empty attribute."""
 
@@ -151,6 +154,8 @@ def parse(body: bytes | str) -> Recorded[Event]:
         data = event_class(envelope.type).model_validate(envelope.data)
     except ValueError as error:
         raise BadEnvelope(str(error)) from error
+    if envelope.streamversion > MOST_VERSIONS or any("\0" in name for name in (envelope.id, envelope.subject, envelope.correlationid)):
+        raise BadEnvelope("no database holds that")
     return Recorded(
         id=envelope.id,
         source=envelope.source,

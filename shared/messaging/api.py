@@ -16,6 +16,8 @@ class JetStreamError(Exception):
 
 NOT_FOUND = (10014, 10059)
 """Consumer not found, stream not found."""
+NO_MESSAGE = 10037
+"""No message has that sequence."""
 DUPLICATE_IN_BATCH = 10201
 
 

@@ -13,9 +13,11 @@ _log = logging.getLogger(__name__)
 async def connect(url: str, name: str) -> NatsConnection:
     """A connection to `nats://user:password@host:port`, as `name` in the server's listings. Waits for a server that is not there yet.
 
+    A cluster's servers are given with commas between; the connection is to one of them and moves to another when that is lost.
     Replies come in under `_INBOX_<user>`, which is all that the user may subscribe to: nobody can listen to another's replies.
     """
-    user = urlsplit(url).username
+    servers = url.split(",")
+    user = urlsplit(servers[0]).username
 
     told = ""
 
@@ -37,7 +39,7 @@ async def connect(url: str, name: str) -> NatsConnection:
 
     connection = NatsConnection()
     await connection.connect(
-        url,
+        servers,
         name=name,
         inbox_prefix=f"_INBOX_{user}" if user else "_INBOX",
         max_reconnect_attempts=-1,

@@ -19,9 +19,11 @@ from shared.security.tokens import TokenVerifier
 from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
 from shared.web import audit_api
+from shared.web.admission import Admission
+from shared.web.bodies import Bodies
 from shared.web.exposition import add_metrics
 from shared.web.health import Check, health_router
-from shared.web.middleware import BodyLimit, Calls, Failures, Headers, respond
+from shared.web.middleware import Calls, Failures, Headers, respond
 from shared.web.openapi import document_with
 
 MAX_JSON = 64 * 1024
@@ -91,7 +93,10 @@ def create_app(
         app.include_router(audit_api.router, prefix=base)
     add_metrics(app, database)
     _add_handlers(app)
-    app.add_middleware(BodyLimit, default=MAX_JSON, by_path=body_limits or {})
+    app.add_middleware(
+        Admission, at_once=settings.requests_at_once, waiting=settings.requests_waiting, patience=settings.request_patience.total_seconds()
+    )
+    app.add_middleware(Bodies, default=MAX_JSON, by_path=body_limits or {})
     app.add_middleware(Failures)
     app.add_middleware(Calls, service=service, settings=settings, database=database)
     app.add_middleware(Headers)

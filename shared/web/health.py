@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from shared.security.access import open_to
@@ -22,9 +22,11 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
     """`/health/live` and `/health/ready`; what is wrong is told to operators only."""
     router = APIRouter(prefix="/health", tags=["health"])
 
-    @router.get("/live", summary="The process runs")
-    async def live() -> dict[str, str]:
-        return {"status": "live"}
+    @router.get("/live", summary="The process runs, and will go on", responses={503: {"description": "It was told to stop."}})
+    async def live(request: Request) -> JSONResponse:
+        # Set by `server.run`: the gateway sends nothing more here, so that nothing is cut off when the port closes.
+        leaving = getattr(request.app.state, "leaving", False)
+        return JSONResponse({"status": "leaving"}, 503) if leaving else JSONResponse({"status": "live"})
 
     @router.get("/ready", summary="What the service needs answers", responses={503: {"description": "Something does not answer."}})
     async def ready(principal: Caller) -> JSONResponse:

@@ -1,9 +1,9 @@
-"""ASGI middleware of every service, outermost first: `Headers`, `Calls` (audit, metrics), `Failures`, `BodyLimit`."""
+"""ASGI middleware of every service, outermost first: `Headers`, `Calls` (audit, metrics), `Failures`; then `Bodies` and `Admission`."""
 
 import logging
 import time
-from collections.abc import Mapping
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import audit
 from shared.database import Database
 from shared.metrics import COMMANDS, REQUEST_SECONDS, REQUESTS
-from shared.problems import FieldError, Problem, from_database, invalid, language_of
+from shared.problems import FieldError, Problem, from_database, invalid, language_of, not_found
 from shared.security.dependencies import address_of
 from shared.settings import CommonSettings
 from shared.telemetry import current_trace_id, describe_span
@@ -99,7 +99,7 @@ class Calls:
         try:
             async with database.transaction() as session:
                 await audit.record_refused(session, call, status)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, psycopg.Error):
             fields = {"action": call.action, "result": call.code, "issue_id": call.issue_id}
             log.exception("audit entry could not be written", extra={"fields": fields})
 
@@ -123,13 +123,20 @@ class Failures:
             await send(message)
 
         try:
-            if b"%00" in scope["query_string"]:
-                raise invalid(FieldError("", "text_control", location="query"))
+            _check_address(scope)
             await self.app(scope, receive, noting)
         except Exception as error:
             if started:
                 raise
             await respond(Request(scope), _problem(error))(scope, receive, send)
+
+
+def _check_address(scope: Scope) -> None:
+    """No path and no parameter of ours holds a NUL, and Postgres stores none. Raises Problem 404, 422."""
+    if "\0" in scope["path"]:
+        raise not_found()
+    if b"%00" in scope["query_string"]:
+        raise invalid(FieldError("", "text_control", location="query"))
 
 
 def _problem(error: Exception) -> Problem:
@@ -138,41 +145,6 @@ def _problem(error: Exception) -> Problem:
     known = from_database(error)
     log.error("request failed", exc_info=error) if known is None else log.warning("database unavailable: %s", type(error).__name__)
     return known or Problem("internal_error", 500, trace_id=current_trace_id() or "-")
-
-
-class BodyLimit:
-    """Refuses bodies that are too long, by their Content-Length or, where there is none, by counting."""
-
-    def __init__(self, app: ASGIApp, *, default: int, by_path: Mapping[str, int]) -> None:
-        self.app = app
-        self._default = default
-        self._by_path = by_path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        limit = self._by_path.get(scope["path"], self._default)
-        length = Request(scope).headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > limit:
-            raise too_large(limit)
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise too_large(limit)
-            return message
-
-        await self.app(scope, counted, send)
-
-
-def too_large(limit: int) -> Problem:
-    """413: more than `limit` bytes."""
-    return Problem("too_large", 413, limit=limit, headers={"Connection": "close"})
 
 
 def respond(request: Request, problem: Problem) -> Response:

@@ -41,6 +41,7 @@ _WHEN = {
     401: "No token, or one that is not valid.",
     403: "The role or the region does not allow it.",
     404: "There is no such thing, or the caller may not see it.",
+    408: "The body came in too slowly.",
     409: "The state does not allow it, or the same request is still being processed.",
     412: "If-Match names another version.",
     413: "The body is too long.",
@@ -48,7 +49,7 @@ _WHEN = {
     422: "The body, a parameter, or the use of an Idempotency-Key is not valid.",
     428: "If-Match is missing.",
     429: "Too many requests; see Retry-After.",
-    503: "A server that is needed does not answer; see Retry-After.",
+    503: "A server that is needed does not answer, or there is too much to do; see Retry-After.",
 }
 
 
@@ -80,12 +81,24 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _hoist(operation.get("requestBody", {}), schemas)
+            _add_what_all_answer(operation)
             response = operation.get("responses", {}).get("422")
             if response and "application/json" in response.get("content", {}):
                 operation["responses"]["422"] = problems(422)[422]
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     return document
+
+
+def _add_what_all_answer(operation: dict[str, Any]) -> None:
+    """What is answered before an endpoint is reached: too much to do, a token that is no good, a body that is not taken in."""
+    statuses = [503]
+    if "security" in operation:
+        statuses.append(401)
+    if "requestBody" in operation:
+        statuses += [408, 413, 415]
+    for status, response in problems(*statuses).items():
+        operation["responses"].setdefault(str(status), response)
 
 
 def _hoist(body: dict[str, Any], schemas: dict[str, Any]) -> None:

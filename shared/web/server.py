@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
+from shared.web.connection import Connection
+
 log = logging.getLogger(__name__)
 
 Background = Callable[[asyncio.Event], Awaitable[None]]
@@ -35,7 +37,14 @@ COLLECT_AFTER = (20_000, 20, 20)
 """Objects more than before after which the garbage collector looks: requests and events make many that live shortly."""
 
 
-async def run(app: Starlette | None, *, host: str = "127.0.0.1", port: int = 0, background: Mapping[str, Background] | None = None) -> None:
+async def run(
+    app: Starlette | None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    background: Mapping[str, Background] | None = None,
+    drain: float = 0,
+) -> None:
     """Serve until SIGTERM or SIGINT, then stop accepting, finish, and return.
 
     Args:
@@ -43,6 +52,8 @@ async def run(app: Starlette | None, *, host: str = "127.0.0.1", port: int = 0, 
         host: address to bind.
         port: port to bind.
         background: tasks by name.
+        drain: seconds for which it still accepts after the signal while its health says that it will not for long, so that whoever
+            balances over several processes turns to another.
 
     Raises:
         BackgroundFailed: when a task crashed or ended by itself; everything else was stopped in order first.
@@ -55,7 +66,7 @@ async def run(app: Starlette | None, *, host: str = "127.0.0.1", port: int = 0, 
     stop = asyncio.Event()
     tasks = [asyncio.create_task(_guarded(name, task, stop), name=name) for name, task in (background or {}).items()]
     if app is not None:
-        tasks.append(asyncio.create_task(_serve(app, host, port, stop), name="http"))
+        tasks.append(asyncio.create_task(_serve(app, host, port, stop, drain), name="http"))
     with _signals(stop):
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -86,21 +97,29 @@ async def _guarded(name: str, task: Background, stop: asyncio.Event) -> None:
         raise BackgroundFailed(f"{name} ended by itself")
 
 
-async def _serve(app: Starlette, host: str, port: int, stop: asyncio.Event) -> None:
-    config = uvicorn.Config(
+def configuration(app: Starlette, *, port: int = 0) -> uvicorn.Config:
+    """How uvicorn serves our applications. `port` counts where no socket is given."""
+    return uvicorn.Config(
         app,
+        port=port,
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(GRACE) - 2,
     )
-    server = _Server(config)
+
+
+async def _serve(app: Starlette, host: str, port: int, stop: asyncio.Event, drain: float) -> None:
+    server = _Server(configuration(app))
     with socket.create_server((host, port), backlog=2048) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            app.state.leaving = True
+            await asyncio.wait([serving], timeout=drain)
             server.should_exit = True
             await serving
         finally:

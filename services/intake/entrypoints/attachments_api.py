@@ -20,8 +20,8 @@ from shared.problems import Problem, not_found
 from shared.security.access import check
 from shared.security.dependencies import Caller, ClientAddress
 from shared.security.principal import Principal
+from shared.web.bodies import too_large
 from shared.web.call import describe
-from shared.web.middleware import too_large
 from shared.web.openapi import COMMAND_PROBLEMS, READ_PROBLEMS
 from shared.web.requests import header_parameter
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -21,6 +22,8 @@ from shared.messaging.pull import PullLoop
 from shared.messaging.subscriber import Subscriber
 from shared.web import server
 from shared.web.exposition import metrics_app
+
+_log = logging.getLogger(__name__)
 
 HEALTH_EVERY = 1.0
 """Seconds between two notes of how the worker is."""
@@ -88,8 +91,11 @@ async def _tell(app: App, wires: Connections, stop: asyncio.Event) -> None:
         if file is not None:
             note = {"healthy": not wrong, "detail": "; ".join(wrong), "at": datetime.now(UTC).isoformat()}
             draft = file.with_suffix(".new")
-            draft.write_text(json.dumps(note))
-            draft.replace(file)
+            try:
+                draft.write_text(json.dumps(note))
+                draft.replace(file)
+            except OSError as error:  # the disk is full: no reason to stop enforcing deadlines
+                _log.warning("the health file cannot be written: %s", error.strerror)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), HEALTH_EVERY)
 

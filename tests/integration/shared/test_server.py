@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.web import server
+from shared.web.health import health_router
 from shared.web.server import BackgroundFailed
 from tests.support.servers import free_base
 
@@ -76,6 +77,29 @@ async def test_a_signal_lets_requests_and_tasks_finish(http: httpx.AsyncClient, 
     assert (await slow).json() == "done"
     await running
     assert log == ["finished in good order"]
+
+
+async def test_a_service_that_is_leaving_says_so_and_goes_on_answering(http: httpx.AsyncClient) -> None:
+    """So that a gateway turns to the other replicas before the port closes."""
+    service, port = Service(), free_base()
+    service.app.include_router(health_router({}), prefix="/api/thing")
+    running = asyncio.create_task(server.run(service.app, port=port, drain=60))
+    await until(lambda: answers(http, port))
+
+    async def live() -> int:
+        return (await http.get(f"http://127.0.0.1:{port}/api/thing/health/live")).status_code
+
+    assert await live() == 200
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    async def leaving() -> bool:
+        return await live() == 503
+
+    await until(leaving)
+    assert await answers(http, port)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_crashed_task_ends_the_service_with_an_error(http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
