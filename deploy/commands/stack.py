@@ -1,4 +1,4 @@
-"""`huiyin up`, `down` and `status`."""
+"""`huiyin up`, `down`, `restart` and `status`."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from deploy.local.checks import alone, check_folder, check_ports, clear_stale
 from deploy.local.keeper import Keeper
-from deploy.local.layout import Layout, StackError
+from deploy.local.layout import NATS_SERVERS, Layout, StackError
 from deploy.local.processes import ROOT, tied
 from deploy.local.progress import Progress, print_addresses, print_status
 from deploy.local.state import StackState, is_running, load
@@ -39,14 +39,21 @@ STOP_PATIENCE = 60.0
 @app.command()
 def up(
     data: Data = DEFAULT_DATA,
-    port_base: Annotated[int, typer.Option(help="The gateway's port; the other parts take the twelve that follow.")] = 8080,
+    port_base: Annotated[int, typer.Option(help="The gateway's port; the other parts take those that follow.")] = 8080,
     demo: Annotated[bool, typer.Option("--demo", help="With demo accounts and the demo's policy.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when every part is healthy instead of serving.")] = False,
     play: Annotated[bool, typer.Option("--play", help="Play the demo once every part is healthy; serve on.")] = False,
+    replicas: Annotated[int, typer.Option(min=1, max=8, help="Processes of each service, of the worker and the relay.")] = 1,
+    nats: Annotated[int, typer.Option(help="nats-servers: 1, or 3 that keep every stream three times and go on without one of them.")] = 1,
 ) -> None:
     """Start the stack, and serve until Ctrl-C; with --detach return when every part is healthy."""
-    layout = Layout(data.absolute(), port_base, demo or play)
+    if nats not in NATS_SERVERS:
+        raise StackError(f"--nats must be {' or '.join(map(str, NATS_SERVERS))}.")
+    layout = Layout(data.absolute(), port_base, demo or play, replicas, nats)
     running = _running(data)
+    if running and (running.layout.replicas, running.layout.nats_servers) != (replicas, nats):
+        size = f"--replicas {running.layout.replicas} --nats {running.layout.nats_servers}"
+        raise StackError(f"The stack in {data} runs already with {size}: `huiyin down --data {data}` stops it.")
     if running and detach and (running.demo or not layout.demo):
         _console.print(f"Already running at {running.gateway} (process {running.supervisor}).", highlight=False)
         return
@@ -81,6 +88,24 @@ def down(data: Data = DEFAULT_DATA) -> None:
             os.kill(state.supervisor, signal.SIGKILL)
             _wait_gone(state, STOP_PATIENCE)
     _console.print("已停止 stopped.")
+
+
+@app.command()
+def restart(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Parts as `status` names them; all of which there are several by default.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Restart parts one after the other, each when the one before is healthy again. What is served by several is served all the while."""
+    from deploy.local.rolling import restart as restart_in_turn
+    from deploy.local.rolling import several
+
+    wanted = names or several(load(data).layout)
+    if not wanted:
+        raise StackError("There is only one of each part: name those to restart, or start the stack with --replicas 2.")
+    for name, seconds in restart_in_turn(data, wanted):
+        _console.print(f"  [green]✓[/] {name}  [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -155,6 +180,7 @@ async def _play(layout: Layout) -> None:
 def _detach(layout: Layout) -> None:
     """Start a supervisor of its own session and return when it says that every part is healthy."""
     command = [sys.executable, "-m", "deploy.cli", "up", "--data", str(layout.data), "--port-base", str(layout.base)]
+    command += ["--replicas", str(layout.replicas), "--nats", str(layout.nats_servers)]
     log = layout.logs / "supervisor.log"
     with log.open("wb") as output:
         demo = ["--demo"] if layout.demo else []

@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from deploy.local.layout import HOST, SERVICES, Layout
+from deploy.local.layout import HOST, SERVICES, SHARED, Layout
 from deploy.local.processes import Part, binary, http_probe, tied
 
 _CONFIGURATION = Path(__file__).with_name("Caddyfile")
@@ -16,11 +16,16 @@ def part(layout: Layout) -> Part:
         "HUIYIN_GATEWAY_PORT": str(layout.port("gateway")),
         "HUIYIN_GATEWAY_TOKEN": layout.secrets.get("gateway-token"),
         "HUIYIN_LANDING": str(_CONFIGURATION.parent / "landing"),
-        **{f"HUIYIN_{service.upper()}": f"{HOST}:{layout.port(service)}" for service in SERVICES},
+        **{f"HUIYIN_{service.upper()}": _replicas(layout, service) for service in SERVICES},
         # Caddy keeps nothing, but it looks for a home.
         "HOME": str(layout.data / "run"),
         "XDG_DATA_HOME": str(layout.data / "run"),
         "XDG_CONFIG_HOME": str(layout.data / "run"),
     }
     probe = http_probe(layout.port("gateway"), "/")
-    return Part("gateway", tied(command, signal.SIGKILL), ready=probe, env=env, needs=(*SERVICES, "relay", "routing-worker", "sinks"))
+    needs = (*(name for kind in SHARED for name in layout.replicas_of(kind)), "sinks")
+    return Part("gateway", tied(command, signal.SIGKILL), ready=probe, env=env, needs=needs)
+
+
+def _replicas(layout: Layout, service: str) -> str:
+    return " ".join(f"{HOST}:{layout.port(name)}" for name in layout.replicas_of(service))

@@ -19,6 +19,8 @@ LOOK_EVERY = 2.0
 """Seconds between two looks at a part that is well."""
 HUNG_AFTER = 60.0
 """Seconds without an answer after which a part is killed. One that answers that it is not ready (its database is away) is left alone."""
+START_PATIENCE = 240.0
+"""The same before the first answer: a machine that starts many parts at once is slow, and killing them makes it slower."""
 BACK_OFF = (0.5, 10.0)
 """Seconds before the first and at most before any later start again; a run of a minute counts as success."""
 FIRST_TRIES = 3
@@ -77,7 +79,8 @@ class Keeper:
             tries += 1
             if not self.ready.is_set() and tries == FIRST_TRIES:
                 raise StackError(f"{self.name} does not start ({ended}, {tries} times): {self._last_words()}")
-            delay = BACK_OFF[0] if time.monotonic() - begun > HUNG_AFTER else min(delay * 2, BACK_OFF[1])
+            asked_to = self.last_exit == 0  # somebody restarts it in good order
+            delay = BACK_OFF[0] if asked_to or time.monotonic() - begun > HUNG_AFTER else min(delay * 2, BACK_OFF[1])
             self.restarts += 1
             self._note(Health(False, f"{ended}, starts again in {delay:.0f} s", answers=False))
             await asyncio.sleep(delay)
@@ -115,6 +118,7 @@ class Keeper:
     async def _look_after(self, process: "subprocess.Popen[bytes]", begun: float) -> None:
         """Return when the process has ended, by itself or because it was hung."""
         answered = look_at = time.monotonic()
+        patience = START_PATIENCE
         while process.poll() is None:
             if not self.part.once and time.monotonic() >= look_at:
                 probe = self.part.ready if not self.health.ready else self.part.alive or self.part.ready
@@ -125,8 +129,9 @@ class Keeper:
                 if process.poll() is None:
                     self._note(health)
                 look_at = now + (LOOK_EVERY if health.ready else 0.1 if now - begun < HUNG_AFTER else LOOK_EVERY)
-                answered = now if health.answers else answered
-                if now - answered > HUNG_AFTER:
+                if health.answers:
+                    answered, patience = now, HUNG_AFTER
+                if now - answered > patience or health.beyond_help:
                     os.killpg(process.pid, signal.SIGKILL)
             await asyncio.sleep(0.1)
 

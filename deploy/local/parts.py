@@ -5,7 +5,7 @@ import sys
 
 from deploy.local import gateway, nats, postgres, temporal
 from deploy.local.environment import environment
-from deploy.local.layout import SERVICES, Layout
+from deploy.local.layout import SERVICES, Layout, kind_and_number
 from deploy.local.processes import READY, Part, Probe, file_probe, http_probe, tied, yielding
 
 YIELDING = ("tracking", "notify")
@@ -14,14 +14,18 @@ YIELDING = ("tracking", "notify")
 
 def parts(layout: Layout) -> tuple[Part, ...]:
     """Every part of the stack, each after those that it needs."""
+    base = ("database", *layout.replicas_of("nats"))
     return (
         postgres.part(layout),
-        nats.part(layout),
+        *nats.parts(layout),
         temporal.part(layout),
         _database(layout),
-        _python(layout, "relay", "shared.eventlog.relay", needs=("database", "nats")),
-        *(_service(layout, service) for service in SERVICES),
-        _python(layout, "routing-worker", "services.routing.entrypoints.worker", needs=("database", "nats", "temporal")),
+        *(_python(layout, name, "shared.eventlog.relay", needs=base) for name in layout.replicas_of("relay")),
+        *(_service(layout, name, base) for service in SERVICES for name in layout.replicas_of(service)),
+        *(
+            _python(layout, name, "services.routing.entrypoints.worker", needs=(*base, "temporal"))
+            for name in layout.replicas_of("routing-worker")
+        ),
         _python(layout, "sinks", "deploy.local.sinks", ready=http_probe(layout.port("sms_sink"), "/messages"), yields=True),
         gateway.part(layout),
     )
@@ -34,9 +38,10 @@ def _database(layout: Layout) -> Part:
     return Part("database", tied(command, signal.SIGKILL), ready=lambda: READY, env=env, needs=("postgres",), once=True)
 
 
-def _service(layout: Layout, service: str) -> Part:
-    ready = http_probe(layout.port(service), f"/api/{service}/health/ready")
-    return _python(layout, service, f"services.{service}", needs=("database", "nats"), ready=ready, yields=service in YIELDING)
+def _service(layout: Layout, name: str, needs: tuple[str, ...]) -> Part:
+    service, _ = kind_and_number(name)
+    ready = http_probe(layout.port(name), f"/api/{service}/health/ready")
+    return _python(layout, name, f"services.{service}", needs=needs, ready=ready, yields=service in YIELDING)
 
 
 def _python(

@@ -36,11 +36,13 @@ class Health:
         ready: it does its work.
         detail: what is amiss, in a few words.
         answers: it says so itself; what does not answer for long is hung.
+        beyond_help: it says that it will not get well by itself: only a new start helps.
     """
 
     ready: bool
     detail: str = ""
     answers: bool = True
+    beyond_help: bool = False
 
 
 READY = Health(True)

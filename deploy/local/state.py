@@ -84,12 +84,14 @@ class StackState:
         return {
             "data": str(self.data),
             "demo": self.demo,
+            "replicas": self.layout.replicas,
             "phase": self.phase if self.alive else "stopped",
             "healthy": self.healthy,
             "gateway": self.gateway,
             **self.urls,
             "nats": f"nats://{HOST}:{self.layout.port('nats')}",
             "nats_observer": self.nats_url("observer"),
+            "nats_servers": self.layout.nats_servers,
             "nats_monitoring": self.layout.url("nats_monitoring"),
             "temporal": self.temporal,
             "temporal_ui": self.layout.url("temporal_ui"),
@@ -114,7 +116,7 @@ def load(data: Path) -> StackState:
     except PermissionError:
         raise StackError(f"{path} belongs to another user.") from None
     return StackState(
-        layout=Layout(data.absolute(), stored["base"], stored["demo"]),
+        layout=Layout(data.absolute(), stored["base"], stored["demo"], stored.get("replicas", 1), stored.get("nats_servers", 1)),
         phase=stored["phase"],
         failure=stored["failure"],
         supervisor=stored["supervisor"],
@@ -129,6 +131,8 @@ def save(state: StackState) -> None:
     stored = {
         "base": state.layout.base,
         "demo": state.layout.demo,
+        "replicas": state.layout.replicas,
+        "nats_servers": state.layout.nats_servers,
         "phase": state.phase,
         "failure": state.failure,
         "supervisor": state.supervisor,

@@ -23,11 +23,11 @@ UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 """The data of a test run need not survive the machine."""
 
 
-def free_base() -> int:
+def free_base(ports: int = len(PORTS)) -> int:
     """A port base whose whole range is free. Below the ports that the kernel gives to outgoing connections."""
     while True:
         base = random.randrange(10_000, 32_000, 20)
-        if all(_is_free(base + offset) for offset in range(len(PORTS))):
+        if all(_is_free(base + offset) for offset in range(ports)):
             return base
 
 
