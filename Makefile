@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check format schemas lock bench bench-rollout audit
+.PHONY: help setup run test check format schemas lock faults bench bench-rollout audit
 
 help:
 	@echo "make run     start everything at http://127.0.0.1:8080 and play the demo; Ctrl-C stops it all"
@@ -11,6 +11,7 @@ help:
 	@echo "make check   format, lint, types, import contracts, schema drift"
 	@echo "make format  put the sources in shape"
 	@echo "make schemas write JSON Schemas and the AsyncAPI document anew"
+	@echo "make faults  schedules of work and faults on a real stack, judged from outside; LONG=1 for fifty of them and every planted bug"
 	@echo "make bench   how fast it is on this machine; make bench-rollout with 20,000 open issues, half an hour"
 	@echo "make audit   known vulnerabilities of the locked packages"
 	@echo "make lock    lock newer versions of what requirements*.in name"
@@ -34,6 +35,9 @@ format: .venv/.dev
 
 schemas: .venv/.dev
 	$(BIN)/python -m shared.contracts.schemas
+
+faults: .venv/.dev
+	@LONG=$(LONG) $(BIN)/python -m tests.faults
 
 bench: .venv/.dev
 	@$(BIN)/python -m tests.bench
