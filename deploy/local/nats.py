@@ -57,9 +57,7 @@ def store(layout: Layout, name: str = "nats") -> Path:
 
 def _cluster(layout: Layout, name: str) -> dict[str, str]:
     password = layout.secrets.get("nats-route")
-    routes = [
-        f'"nats-route://route:{password}@{HOST}:{layout.port(_port("nats_route", server))}"' for server in layout.replicas_of("nats")
-    ]
+    routes = [f'"nats-route://route:{password}@{HOST}:{layout.port(_port("nats_route", server))}"' for server in layout.replicas_of("nats")]
     return {
         "HUIYIN_NATS_ROUTE_LISTEN": f"{HOST}:{layout.port(_port('nats_route', name))}",
         "HUIYIN_NATS_ROUTE": password,

@@ -34,11 +34,7 @@ CONNECTIONS = 200
 def part(layout: Layout, settings: Mapping[str, str] | None = None) -> Part:
     """Postgres on this layout; its data folder is made at the first start."""
     data = layout.data / "postgres"
-    options = [
-        word
-        for key, value in {**SETTINGS, **_places(layout), **(settings or {})}.items()
-        for word in ("-c", f"{key}={value}")
-    ]
+    options = [word for key, value in {**SETTINGS, **_places(layout), **(settings or {})}.items() for word in ("-c", f"{key}={value}")]
     command = (*_not_root(data), *tied((str(_bin() / "postgres"), "-D", str(data), *options), signal.SIGINT))
     # SIGINT is Postgres' fast shutdown: it rolls back what is open and writes a checkpoint.
     return Part("postgres", command, ready=lambda: _probe(layout), prepare=lambda: _prepare(layout, data), stop=signal.SIGINT, grace=30)
