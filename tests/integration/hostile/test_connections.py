@@ -96,7 +96,10 @@ async def test_who_stops_reading_is_let_go(served: Served, monkeypatch: pytest.M
 async def _zeros(gone: threading.Event) -> AsyncIterator[bytes]:
     try:
         while True:
+            await asyncio.sleep(0)  # as a real source does, it lets the others of its loop have their turn
             yield b"0" * 65536
+            # As a stream out of a database does; one that never waits would never hear that its reader has gone.
+            await asyncio.sleep(0)
     finally:
         gone.set()
 
