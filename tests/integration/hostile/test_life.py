@@ -78,11 +78,19 @@ class IssueLife(RuleBasedStateMachine):
         self.model = Model()
         self.version = self.do(self.desk.issue(self.issue_id)).version
 
-    @rule(row=st.sampled_from(STAFF), sees=st.booleans())
+    @rule(chance=st.integers(0, 10_000), sees=st.booleans())
+    def step(self, chance: int, sees: bool) -> None:
+        """Something that the state allows, by somebody who may, and who says which version they saw, or does not."""
+        rows = [row for row in STAFF if self.model.possible(row) and not self.is_not_a_villages(row)]
+        if rows:
+            self.command(rows[chance % len(rows)], sees)
+
+    @rule(row=st.sampled_from(STAFF))
+    def command_whatever_the_state_is(self, row: str) -> None:
+        if not self.is_not_a_villages(row):
+            self.command(row, sees=True)
+
     def command(self, row: str, sees: bool) -> None:
-        """By somebody who may, and who says which version they saw, or does not."""
-        if self.is_not_a_villages(row):
-            return
         answer = self.give_as_entitled(row, {"If-Match": f'"{self.version}"'} if sees else {})
         told = answer.json()
         if self.model.used_up(row):
