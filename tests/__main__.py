@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-SIDE_BY_SIDE = ("-n", "2")
-"""Two files at a time: while one waits for a deadline the other computes."""
+SIDE_BY_SIDE = ("-n", "3")
+"""Three files at a time, also on two cores: while some wait for a deadline or a restart, another computes."""
 
 if __name__ == "__main__":
     result = pytest.main([*SIDE_BY_SIDE, *sys.argv[1:]])

@@ -23,6 +23,8 @@ settings.load_profile("huiyin")
 
 
 STORIES = "tests/e2e/"
+LONG_FILES = ("tests/faults/", "tests/integration/stack/", "tests/integration/hostile/", "tests/unit/routing/test_year.py")
+"""Few tests that take long each: begun early, so that at the end no worker sits over one while the others have nothing left."""
 
 
 class Spread(LoadFileScheduling):
@@ -40,9 +42,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stories first, for they take longest; then the files with most tests."""
+    """The stories first, for they take longest; then the other long files; then the files with most tests."""
     counts = Counter(item.path for item in items)
-    items.sort(key=lambda item: (not item.nodeid.startswith(STORIES), -counts[item.path], str(item.path)))
+    items.sort(
+        key=lambda item: (not item.nodeid.startswith(STORIES), not item.nodeid.startswith(LONG_FILES), -counts[item.path], str(item.path))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,8 @@ class PullLoop:
         finally:
             stopping.cancel()
             with suppress(NatsError):
-                await subscription.unsubscribe()
+                # Not just unsubscribed: what the server sent meanwhile still arrives and is given back, else it waits for its `ack_wait`.
+                await (subscription.drain() if self._nats.is_connected else subscription.unsubscribe())
             for message in self._arrived:
                 if message.reply:
                     await Delivery(message).nak()

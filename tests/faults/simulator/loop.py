@@ -4,6 +4,7 @@ import hashlib
 import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -113,11 +114,12 @@ class Signal:
 
 
 class Task:
-    """A coroutine of a process."""
+    """A coroutine of a process, with context variables of its own, as asyncio's tasks have: what dies half-way leaves nothing behind."""
 
     def __init__(self, loop: "Loop", process: Process, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
         self.process, self.coroutine, self.name = process, coroutine, name
         self.ticket = 0
+        self.context = copy_context()
         self.done = Signal(loop)
         self.result: Any = None
         self.error: Exception | None = None
@@ -130,7 +132,7 @@ class Task:
             return
         self.result, self.error = result, error
         self.process.tasks.pop(self, None)
-        self.coroutine.close()
+        self.context.run(self.coroutine.close)
         self.done.set()
 
     def value(self) -> Any:
@@ -239,7 +241,8 @@ class Loop:
         task.ticket += 1
         self.current = task
         try:
-            yielded = task.coroutine.throw(error) if error is not None else task.coroutine.send(value)
+            step, given = (task.coroutine.throw, error) if error is not None else (task.coroutine.send, value)
+            yielded = task.context.run(step, given)
         except StopIteration as stop:
             task.end(stop.value, None)
         except Exception as failure:

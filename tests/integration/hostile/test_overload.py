@@ -20,18 +20,18 @@ from shared.clock import PostgresClock
 from shared.contracts.routing import DirectoryChanged
 from shared.database import Database
 from shared.eventlog import EventLog
-from tests.integration.hostile.county import MUCH, issue_body, key
+from tests.integration.hostile.county import MUCH, key
 from tests.support.life import DEMO
+from tests.support.raising import issue_body
 from tests.support.servers import Servers, StackDatabase, free_base
 from tests.support.size import full
 
 CLIENTS = full(600, 150)
-EACH = full(20, 4)
+EACH = full(20, 2)
 AT_ONCE, WAITING, PATIENCE = 2, 8, 1
 """What the process is told that it can carry: far less than comes."""
 GROWTH = 64 * 2**20
 """Bytes that the process may grow by; 600 requests of 12 KB that all stood in line would need little, copies of them at every step much."""
-
 
 SOON = 5.0
 """Seconds, line and work together, on a machine that has other things to do as well; it is a bucket of the histogram."""

@@ -33,7 +33,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.timeout(600)
 """An election takes seconds, and on a busy machine many of them."""
 
-ROUNDS = full(20, 2)
+ROUNDS = full(20, 1)
 """How often a server is struck: killed and stopped in turn; the leader first, in a long run any."""
 MORE = 40
 """Events that get through the others before the one that was struck comes back."""
