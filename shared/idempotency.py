@@ -21,7 +21,7 @@ from starlette.responses import Response
 from shared.database import execute, pipelined
 from shared.problems import Problem
 from shared.security.principal import Principal
-from shared.web.call import current_call
+from shared.web.call import refused
 
 KEPT = timedelta(hours=24)
 """How long an answer can be had again (contract.md)."""
@@ -139,8 +139,8 @@ async def replay(session: AsyncSession, claimed: Claim | None) -> StoredAnswer |
     fingerprint, status, headers, body = row
     if fingerprint != claimed.fingerprint:
         raise Problem("idempotency_key_reused", 422)
-    if status >= 400 and (call := current_call()) is not None:
-        call.code = orjson.loads(body)["code"]  # the audit tells the refusal again
+    if status >= 400:
+        refused(orjson.loads(body)["code"])
     return StoredAnswer(status, headers, body)
 
 

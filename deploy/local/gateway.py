@@ -15,14 +15,13 @@ def part(layout: Layout) -> Part:
     env = {
         "HUIYIN_GATEWAY_PORT": str(layout.port("gateway")),
         "HUIYIN_GATEWAY_TOKEN": layout.secrets.get("gateway-token"),
-        "HUIYIN_LANDING": str(_CONFIGURATION.parent / "landing"),
         **{f"HUIYIN_{service.upper()}": _replicas(layout, service) for service in SERVICES},
         # Caddy keeps nothing, but it looks for a home.
         "HOME": str(layout.data / "run"),
         "XDG_DATA_HOME": str(layout.data / "run"),
         "XDG_CONFIG_HOME": str(layout.data / "run"),
     }
-    probe = http_probe(layout.port("gateway"), "/")
+    probe = http_probe(layout.port("gateway"), "/gateway/live")
     needs = (*(name for kind in SHARED for name in layout.replicas_of(kind)), "sinks")
     return Part("gateway", tied(command, signal.SIGKILL), ready=probe, env=env, needs=needs)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, delete, select, text, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,6 +46,11 @@ async def topic_known(session: AsyncSession, topic: str) -> bool:
     if not any_topic:
         raise DirectoryEmpty
     return known
+
+
+async def topics(session: AsyncSession) -> list[KnownTopic]:
+    """Every topic, in the order of its code."""
+    return list((await session.execute(select(KnownTopic).order_by(_column(KnownTopic.code)))).scalars())
 
 
 async def officer(session: AsyncSession, officer_id: str) -> Staff | None:
@@ -149,7 +154,10 @@ async def not_erased(session: AsyncSession, issue_ids: Sequence[str]) -> list[st
 async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> None:
     """Take over what changed of topics and officers: first what was added or replaced, then what was removed."""
     if change.topics:
-        await session.execute(_UPSERT_TOPICS, {"codes": [topic.code for topic in change.topics]})
+        upsert_topics = insert(KnownTopic)
+        names = {name: upsert_topics.excluded[name] for name in ("zh", "en")}
+        rows = [{"code": topic.code, "zh": topic.zh, "en": topic.en} for topic in change.topics]
+        await session.execute(upsert_topics.on_conflict_do_update(index_elements=["code"], set_=names), rows)
     if change.officers:
         # One statement for thousands: a county's whole staff comes in one event, and transactions are short.
         rows = [
@@ -183,8 +191,6 @@ def _is(attribute: Any, value: str) -> ColumnElement[bool]:
 
 
 _TOPIC = "SELECT EXISTS (SELECT FROM topics), EXISTS (SELECT FROM topics WHERE code = %s)"
-
-_UPSERT_TOPICS = text("INSERT INTO topics (code) SELECT unnest(CAST(:codes AS text[])) ON CONFLICT DO NOTHING")
 
 _INSERT_ISSUE = """
     INSERT INTO issues (issue_id, number, region, category, anonymous, tracking_digest, lookup_index, raised_at)

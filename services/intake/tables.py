@@ -80,6 +80,8 @@ class KnownTopic(IntakeTable, table=True):
     __tablename__ = "topics"  # pyright: ignore[reportAssignmentType]
 
     code: str = Field(primary_key=True)
+    zh: str
+    en: str
 
 
 class KnownOfficer(IntakeTable, table=True):

@@ -3,6 +3,7 @@
 import asyncio
 
 from services.notify.bootstrap import bootstrap
+from services.notify.entrypoints import pages
 from services.notify.entrypoints.api import router
 from services.notify.settings import Settings
 from shared import telemetry
@@ -21,6 +22,7 @@ async def main() -> None:
             database=app.database,
             services=app,
             routers=[router],
+            pages=[pages.router],
             checks={"nats": app.nats_answers},
             description="Notices: what reporters and staff were told, and what became of it.",
         )

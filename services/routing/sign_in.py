@@ -102,6 +102,10 @@ class SignIn:
     async def _grant(self, session: AsyncSession, account: Account, tries: Source, now: datetime) -> Grant:
         await forget(session, tries)
         await record(session, Entry(action="sign_in", status=200, who=account.username, role=account.role))
+        return self.grant(account, now)
+
+    def grant(self, account: Account, now: datetime) -> Grant:
+        """A token for an account whose password, or session, was found right."""
         principal = Principal(account.username, account.name, cast(Role, account.role), tuple(account.regions), tuple(account.units))
         token = sign(principal, self._keys.newest(), issuer=self._issuer, audience=self._audience, now=now)
         return Grant(token, MAX_LIFETIME)

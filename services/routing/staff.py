@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.routing.accounts import Accounts
+from services.routing.browser_sessions import BrowserSessions
 from services.routing.directory import DirectoryHolder
 from services.routing.directory_imports import DirectoryImports
 from services.routing.passwords import Passwords
@@ -29,6 +30,7 @@ class Staff:
         passwords: checks and makes hashes.
         keys: sign and verify tokens.
         sign_in: turns name and password into a token.
+        browsers: who is signed in on the pages.
     """
 
     database: Database
@@ -38,6 +40,7 @@ class Staff:
     passwords: Passwords
     keys: KeyRing
     sign_in: SignIn
+    browsers: BrowserSessions
 
 
 def build_staff(settings: CommonSettings, database: Database, log: EventLog, regions: Regions, clock: Clock) -> Staff:
@@ -46,6 +49,7 @@ def build_staff(settings: CommonSettings, database: Database, log: EventLog, reg
     passwords = Passwords()
     keys = key_ring(settings.secrets_dir)
     keys.ensure()
+    sign_in = SignIn(database, clock, keys, passwords, issuer=settings.issuer, audience=settings.audience, demo=settings.demo)
     return Staff(
         database=database,
         holder=holder,
@@ -53,7 +57,8 @@ def build_staff(settings: CommonSettings, database: Database, log: EventLog, reg
         accounts=Accounts(log, holder, regions, clock),
         passwords=passwords,
         keys=keys,
-        sign_in=SignIn(database, clock, keys, passwords, issuer=settings.issuer, audience=settings.audience, demo=settings.demo),
+        sign_in=sign_in,
+        browsers=BrowserSessions(database, clock, sign_in),
     )
 
 

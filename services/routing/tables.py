@@ -44,6 +44,18 @@ class SignInFailures(RoutingTable, table=True):
     locked_until: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
 
 
+class BrowserSession(RoutingTable, table=True):
+    """A browser in which somebody is signed in. `digest` is the SHA-256 of the cookie's secret, which is kept nowhere."""
+
+    __tablename__ = "browser_sessions"  # pyright: ignore[reportAssignmentType]
+
+    digest: str = Field(primary_key=True)
+    username: str = Field(foreign_key="accounts.username")
+    browser: str
+    begun_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    seen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
 class IssueRow(RoutingTable, table=True):
     """The present state of an issue, written in the same transaction as its events: for worklists, previews and the overdue gauge.
 

@@ -21,6 +21,7 @@ async def main() -> None:
             database=app.reading.database,
             services=app.reading,
             routers=api.ROUTERS,
+            pages=api.PAGES,
             checks={"nats": app.nats_answers},
             description=api.DESCRIPTION,
         )

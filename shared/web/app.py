@@ -25,6 +25,9 @@ from shared.web.exposition import add_metrics
 from shared.web.health import Check, health_router
 from shared.web.middleware import Calls, Failures, Headers, respond
 from shared.web.openapi import document_with
+from shared.web.pages import assets
+from shared.web.pages.asking import Refused
+from shared.web.pages.refusals import on_refused
 
 MAX_JSON = 64 * 1024
 """Bytes of a request body where nothing else is said: a narrative of 4,000 characters fits several times."""
@@ -35,6 +38,7 @@ def create_app(
     *,
     settings: CommonSettings,
     routers: Sequence[APIRouter],
+    pages: Sequence[APIRouter] = (),
     database: Database | None = None,
     services: object = None,
     checks: Mapping[str, Check] | None = None,
@@ -49,6 +53,7 @@ def create_app(
         service: e.g. `intake`.
         settings: the service's settings.
         routers: with paths from `/v1` on; one with a prefix that begins with `/internal` stays outside of `/api`.
+        pages: what people look at; with whole paths, and no part of the OpenAPI document.
         database: takes audit entries and rate buckets; its readiness is checked.
         services: what `bootstrap` built; endpoints find it as `request.app.state.services`.
         checks: what readiness asks, besides the database.
@@ -87,6 +92,8 @@ def create_app(
     app.state.limiter = RateLimiter(database, settings) if database else None
     for router in routers:
         app.include_router(router, prefix="" if router.prefix.startswith("/internal") else base)
+    for router in (*pages, assets.router) if pages else ():
+        app.include_router(router, include_in_schema=False)
     every = dict(checks or {}) | ({"database": _answers(database)} if database else {})
     app.include_router(health_router(every), prefix=base)
     if database:
@@ -131,5 +138,6 @@ def _add_handlers(app: FastAPI) -> None:
         return respond(request, not_found() if in_path else from_parameters(error.errors()))
 
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(Refused, on_refused)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_parameters)

@@ -50,6 +50,13 @@ def begin(call: Call) -> None:
     _CALL.set(call)
 
 
+def refused(code: str) -> None:
+    """Tell audit, metrics and traces which problem the current request is answered with."""
+    call = _CALL.get()
+    if call is not None:
+        call.code = code
+
+
 def describe(action: str, *, region: str | None = None, issue_id: str | None = None) -> None:
     """Tell audit, metrics and traces what the current request is about; before access is checked, so that refusals say it too."""
     call = _CALL.get()

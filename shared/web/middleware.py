@@ -17,7 +17,8 @@ from shared.problems import FieldError, Problem, from_database, invalid, languag
 from shared.security.dependencies import address_of
 from shared.settings import CommonSettings
 from shared.telemetry import current_trace_id, describe_span
-from shared.web.call import Call, begin, current_call
+from shared.web.call import Call, begin, refused
+from shared.web.pages.refusals import is_page, page_of
 
 log = logging.getLogger(__name__)
 
@@ -149,9 +150,9 @@ def _problem(error: Exception) -> Problem:
 
 def respond(request: Request, problem: Problem) -> Response:
     """The answer for a problem; notes its code for audit and metrics."""
-    call = current_call()
-    if call is not None:
-        call.code = problem.code
+    refused(problem.code)
+    if is_page(request):
+        return page_of(request, problem)
     return problem.response(language_of(request), instance=_instance())
 
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.intake import repository
@@ -149,14 +149,20 @@ async def _sent(request: Request) -> _Upload:
     return found
 
 
-async def _from_form(request: Request) -> _Upload:
+async def in_memory(request: Request, *, max_fields: int) -> FormData:
+    """A multipart form with at most one file, none of it on the disk. Raises Problem 422 for what is no form."""
+
     async def whole() -> AsyncGenerator[bytes]:
         yield await request.body()
 
     try:
-        form = await _InMemory(request.headers, whole(), max_files=1, max_fields=2).parse()
+        return await _InMemory(request.headers, whole(), max_files=1, max_fields=max_fields).parse()
     except (MultiPartException, KeyError):
         raise Problem("file_missing", 422) from None
+
+
+async def _from_form(request: Request) -> _Upload:
+    form = await in_memory(request, max_fields=2)
     try:
         file, issue_id = form.get("file"), form.get("issue_id")
         content = await file.read() if isinstance(file, UploadFile) else b""

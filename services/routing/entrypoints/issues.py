@@ -25,7 +25,7 @@ from shared.receipts import BadReceipt
 from shared.security.access import Action, check
 from shared.security.dependencies import ClientAddress, Staff
 from shared.security.principal import Principal
-from shared.web.call import current_call, describe
+from shared.web.call import describe, refused
 from shared.web.openapi import COMMAND_PROBLEMS, READ_PROBLEMS
 from shared.web.requests import body_of, etag, expected_version, parse
 
@@ -92,8 +92,8 @@ async def give(name: Action, model: type[CommandBody], issue_id: str, request: R
                 await idempotency.remember(session, claimed, answer, issue_id=issue_id)
         except ConcurrentAppend:
             continue
-        if outcome.refusal is not None and (call := current_call()) is not None:
-            call.code = outcome.refusal.code
+        if outcome.refusal is not None:
+            refused(outcome.refusal.code)
         return answer.response()
     raise unavailable()
 

@@ -2,9 +2,11 @@
 
 from hashlib import sha256, sha512
 from typing import Annotated
+from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import RedirectResponse
 
 from services.tracking import repository
 from services.tracking.answers import Board, PublicView
@@ -16,6 +18,7 @@ from shared.ratelimit import RateLimiter, network
 from shared.security.dependencies import ClientAddress
 from shared.web.call import describe
 from shared.web.openapi import problems
+from shared.web.pages import wants_page
 
 router = APIRouter(prefix="/v1", tags=["public"])
 
@@ -27,13 +30,21 @@ LAST_PAGE = 100
 _RATED_IN = frozenset({"resolved", "answered", "visit_due", "closed"})
 
 
-@router.get("/public/{token}", summary="An issue for its reporter", responses=problems(404, 429, 503), response_model=PublicView)
+@router.get(
+    "/public/{token}",
+    summary="An issue for its reporter",
+    responses=problems(404, 429, 503) | {303: {"description": "For browsers, which ask for HTML: the page of the issue."}},
+    response_model=PublicView,
+)
 async def public(token: str, request: Request, address: ClientAddress) -> Response:
     """State, who is in charge, until when, what follows if they miss it, and what happened, in plain words.
 
+    The link of a text message leads here: who follows it with a browser is shown the page.
     A token that nobody holds costs its caller one guess and answers 404, whatever it looks like; without guesses left every answer is 429.
     """
     describe("read_public")
+    if wants_page(request):
+        return RedirectResponse(f"/t/{quote(token, safe='')}", 303, {"Vary": "Accept"})
     reading: Reading = request.app.state.services
     limiter: RateLimiter = request.app.state.limiter
     caller = network(address)
@@ -47,7 +58,7 @@ async def public(token: str, request: Request, address: ClientAddress) -> Respon
     await limiter.take(reading.guesses, caller, cost=-1)
     language = language_of(request)
     view = Views(reading.regions, called, language).public(row, moments, _actions(row.state, reading.public_url, token))
-    headers = {"Content-Language": language, "Vary": "Accept-Language"}
+    headers = {"Content-Language": language, "Vary": "Accept, Accept-Language"}
     return Response(view.model_dump_json(), media_type="application/json", headers=headers)
 
 

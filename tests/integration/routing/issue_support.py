@@ -89,12 +89,12 @@ class Office:
 
 
 @asynccontextmanager
-async def office(database: StackDatabase, folder: Path) -> AsyncIterator[Office]:
-    """Seeded as the demo is."""
+async def office(database: StackDatabase, folder: Path, now: datetime = MONDAY) -> AsyncIterator[Office]:
+    """Seeded as the demo is. Whose tokens the API itself signs needs the real `now`."""
     values = settings_for(database, folder).model_dump()
     async with bootstrap(Settings.model_validate(values)) as app:
         await app.seed()
-        clock = ManualClock(MONDAY)
+        clock = ManualClock(now)
         moved = assemble(app.settings, app.database, app.log, clock)
         raising = Database(database.url("intake"))
         async with make_api(moved) as api:

@@ -19,8 +19,10 @@ class Echo(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("X-Path", self.path)
         self.send_header("Server", "Secret/1.0")
+        self.send_header("ETag", '"7"')
+        self.send_header("Content-Type", "application/json" if self.path.startswith("/api/") else "text/html; charset=utf-8")
         self.end_headers()
-        self.wfile.write(str(self.headers).lower().encode())
+        self.wfile.write(str(self.headers).lower().encode().ljust(4096))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -66,6 +68,8 @@ def test_headers_that_vouch_for_the_caller_are_the_gateways_own(served: tuple[La
         "/api/intake/%2e%2e/%2e%2e/metrics",
         "/api/other/v1",
         "/api/intake",
+        "/assets/../metrics",
+        "/raise/../internal/v1/contacts",
     ],
 )
 def test_nothing_but_a_services_api_is_reached(served: tuple[Layout, httpx.Client], path: str) -> None:
@@ -74,8 +78,10 @@ def test_nothing_but_a_services_api_is_reached(served: tuple[Layout, httpx.Clien
     request.url = request.url.copy_with(raw_path=path.encode())
     answer = client.send(request)
     assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["code"] == "not_found"
+    assert "x-path" not in answer.headers
+    if path.startswith("/api/") and ".." not in path and "%2e" not in path:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "not_found"
 
 
 def test_a_body_over_the_limit_is_refused(served: tuple[Layout, httpx.Client]) -> None:
@@ -103,9 +109,24 @@ def test_every_answer_has_the_headers_that_protect_a_browser(served: tuple[Layou
     assert "server" not in headers
 
 
-def test_the_front_page_speaks_both_languages(served: tuple[Layout, httpx.Client]) -> None:
+@pytest.mark.parametrize("path", ["/raise", "/raise/what?village=330182104228", "/slip/x", "/find", "/answer/x/rating"])
+def test_a_page_comes_from_the_service_that_knows_it(served: tuple[Layout, httpx.Client], path: str) -> None:
     _, client = served
-    page = client.get("/")
-    assert "事事有着落" in page.text
-    assert "Every matter lands somewhere" in page.text
-    assert client.get("/landing.css").headers["content-type"].startswith("text/css")
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["x-path"]) == (200, path)
+
+
+def test_pages_are_compressed_and_an_answer_of_the_api_keeps_its_version(served: tuple[Layout, httpx.Client]) -> None:
+    _, client = served
+    page, answer = (client.get(path, headers={"Accept-Encoding": "gzip"}) for path in ("/raise", "/api/intake/v1/issues"))
+    assert page.headers["content-encoding"] == "gzip"
+    assert answer.headers["etag"] == '"7"'
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 503), ("/board", 503), ("/nothing", 404)])
+def test_people_are_told_in_both_languages_what_is_wrong(served: tuple[Layout, httpx.Client], path: str, status: int) -> None:
+    _, client = served
+    page = client.get(path)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert "请稍后再试" in page.text if status == 503 else "没有这一页" in page.text
+    assert 'lang="en"' in page.text

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.tracking.bootstrap import reading
-from services.tracking.entrypoints.api import ROUTERS
+from services.tracking.entrypoints.api import PAGES, ROUTERS
 from services.tracking.projections import Projector, on_directory_changed
 from services.tracking.settings import Settings
 from shared.contracts import Event
@@ -21,8 +21,9 @@ from shared.eventlog import EventLog, Head
 from shared.ids import new_id
 from shared.security.principal import Principal
 from shared.web.app import create_app
+from shared.web.pages.sessions import COOKIE
 from tests.support.events import MONDAY, VILLAGE
-from tests.support.platform import bearer, client, settings_values, verifier
+from tests.support.platform import bearer, client, settings_values, token, verifier
 from tests.support.servers import StackDatabase
 
 OWNERS = ("intake", "routing", "notify")
@@ -119,6 +120,13 @@ class Api:
             sent = (bearer(who) if who else {}) | (headers or {})
             return await caller.get(f"/api/tracking/v1{path}", params=query, headers=sent)
 
+    async def page(self, path: str, who: Principal | None = None, *, headers: dict[str, str] | None = None, **query: Any) -> httpx.Response:
+        """GET a page, signed in if need be."""
+        async with client(self.app) as caller:
+            if who is not None:
+                caller.cookies.set(COOKIE, token(who))
+            return await caller.get(path, params=query, headers=headers or {})
+
 
 @pytest.fixture
 async def api(world: World, stack_database: StackDatabase) -> Api:
@@ -126,5 +134,13 @@ async def api(world: World, stack_database: StackDatabase) -> Api:
     services = reading(settings, world.tracking)
     return Api(
         world,
-        create_app("tracking", settings=settings, database=world.tracking, services=services, routers=ROUTERS, verifier=verifier()),
+        create_app(
+            "tracking",
+            settings=settings,
+            database=world.tracking,
+            services=services,
+            routers=ROUTERS,
+            pages=PAGES,
+            verifier=verifier(),
+        ),
     )

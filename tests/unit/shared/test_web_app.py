@@ -59,7 +59,11 @@ async def test_a_mistake_of_ours_tells_nothing_but_its_trace(http: httpx.AsyncCl
 
 
 async def test_security_headers(http: httpx.AsyncClient) -> None:
-    for answer in [await http.get("/api/tracking/v1/numbers"), await http.get("/nowhere"), await http.get("/api/tracking/v1/crash")]:
+    for answer in [
+        await http.get("/api/tracking/v1/numbers"),
+        await http.get("/api/tracking/v1/nowhere"),
+        await http.get("/api/tracking/v1/crash"),
+    ]:
         assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
