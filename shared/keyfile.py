@@ -19,14 +19,23 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     with suppress(FileExistsError):
         path.hardlink_to(draft)
     draft.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return path.read_bytes()
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write `content` with mode 600 so that a reader sees the old or the new file, never half of one."""
     _draft(path, content).replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in `folder` are on the disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _draft(path: Path, content: bytes) -> Path:
@@ -38,11 +47,3 @@ def _draft(path: Path, content: bytes) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return draft
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,10 +16,11 @@ from pathlib import Path
 import psycopg
 
 from deploy.local import postgres
-from deploy.local.backup_manifest import DUMP, Manifest, Progress, copy, digest_of, files_in, make_folder, sync_folder
+from deploy.local.backup_manifest import DUMP, Manifest, Progress, copy, digest_of, files_in, make_folder
 from deploy.local.bootstrap_database import DATABASE
 from deploy.local.layout import HOST, Layout, StackError
 from deploy.local.processes import tied
+from shared.keyfile import sync_folder
 
 UNFINISHED = ".unfinished"
 """Ends the folder's name until the backup is complete."""

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from deploy.local.layout import StackError
+from shared.keyfile import replace
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -43,7 +44,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write it into `folder`; it is on the disk when this returns."""
         content = {"format": FORMAT, "at": self.at, "position": self.position, "chain": self.chain, "demo": self.demo, "files": self.files}
-        save(folder / MANIFEST, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        replace(folder / MANIFEST, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
     @staticmethod
     def read(folder: Path) -> "Manifest":
@@ -67,17 +68,6 @@ class Manifest:
             if digest_of(path) != digest:
                 raise StackError(f"备份中的文件已改变 {name} of the backup was changed or damaged: use another one.")
             progress("核对 checking", number, len(self.files))
-
-
-def save(path: Path, content: bytes) -> None:
-    """Write a file of mode 600, whole or not at all; it is on the disk when this returns."""
-    draft = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
 
 
 def copy(source: Path, target: Path) -> str:
@@ -107,15 +97,6 @@ def digest_of(path: Path) -> str:
 def make_folder(folder: Path) -> None:
     """Make a folder that only its owner may look into."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in `folder` are on the disk when this returns."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def files_in(folder: Path) -> Iterator[Path]:

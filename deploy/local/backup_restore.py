@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from deploy.local import bootstrap_database, nats, postgres, temporal
 from deploy.local.backup import run_tool
-from deploy.local.backup_manifest import DUMP, MANIFEST, Manifest, Progress, copy, digest_of, files_in, make_folder, save, sync_folder
+from deploy.local.backup_manifest import DUMP, MANIFEST, Manifest, Progress, copy, digest_of, files_in, make_folder
 from deploy.local.backup_servers import Servers
 from deploy.local.bootstrap_database import DATABASE
 from deploy.local.checks import RESTORING, alone, check_ports, clear_stale
@@ -34,6 +34,7 @@ from shared.eventlog.checkpoints_notary import Notary
 from shared.eventlog.copy import StreamCopy
 from shared.eventlog.health import RelaySettings
 from shared.eventlog.verify import Report, Verifier
+from shared.keyfile import replace, sync_folder
 from shared.messaging.connection import connect
 
 OURS = frozenset({RESTORING, "checkpoints", "lost+found"})
@@ -120,7 +121,7 @@ class Restore:
         (data / "lock").touch(mode=0o600)
 
     def _write(self, digest: str) -> None:
-        save(self._layout.data / RESTORING, orjson.dumps({"backup": digest, "done": self._done}))
+        replace(self._layout.data / RESTORING, orjson.dumps({"backup": digest, "done": self._done}))
 
     def _step(self, name: str, work: Callable[[], int]) -> int:
         if name not in self._done:
@@ -216,12 +217,12 @@ def bring_checkpoints(sources: list[Path], target: Path) -> None:
         *whole, _ = oldest.split(b"\n")
         if not newest.startswith(b"\n".join(whole)):
             raise StackError(f"{files[0].parent} 中的检查点不属于此备份 has checkpoints that do not go on from those of the backup.")
-        save(target / FILE, newest)
+        replace(target / FILE, newest)
     erasures = dict.fromkeys(
         line for folder in sources if (folder / JOURNAL).exists() for line in (folder / JOURNAL).read_bytes().split(b"\n")
     )
     if erasures:
-        save(target / JOURNAL, b"\n".join(line for line in erasures if line) + b"\n")
+        replace(target / JOURNAL, b"\n".join(line for line in erasures if line) + b"\n")
     for folder in sources:
         for path in files_in(folder) if folder.exists() else ():
             if not (target / path.name).exists():

@@ -1,15 +1,14 @@
 """How the relay is: it has no port, so it writes a file that the supervisor reads."""
 
 import asyncio
-import json
 import logging
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import health_file
 from shared.eventlog.checkpoints import Checkpoints
 from shared.eventlog.checkpoints_keys import CheckpointKeys
 from shared.eventlog.compare import Compared
@@ -98,29 +97,16 @@ class Health:
         self.alive()
 
     def write(self) -> None:
-        """Replace the file in one step, so that nobody reads half of it."""
+        """Write the file."""
         if self._file is None:
             return
         stale = time.monotonic() - self._seen > _STALE
-        content = {
-            "healthy": self._healthy and not stale,
-            "detail": "stuck" if stale else self._detail,
-            "at": datetime.now(UTC).isoformat(),
-            "outbox": self._waiting,
-            "lag_seconds": round(self._lag, 3),
-            "published": self._published,
-        }
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._file.with_suffix(".new")
-        new.write_text(json.dumps(content), encoding="utf-8")
-        new.replace(self._file)
+        load = {"outbox": self._waiting, "lag_seconds": round(self._lag, 3), "published": self._published}
+        health_file.write(self._file, healthy=self._healthy and not stale, detail="stuck" if stale else self._detail, more=load)
 
 
 async def write_every_second(health: Health) -> None:
-    """Keep the file fresh until cancelled; while the disk is full it grows stale, and is written again after that."""
+    """Keep the file fresh until cancelled."""
     while True:
-        try:
-            health.write()
-        except OSError as error:
-            _log.warning("the health file cannot be written: %s", error.strerror)
+        health.write()
         await asyncio.sleep(1)

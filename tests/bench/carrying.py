@@ -8,15 +8,14 @@ from itertools import islice
 import psycopg
 
 from shared.contracts.envelope import parse
-from shared.messaging.api import call
 from shared.messaging.connection import NatsConnection, connect
 from shared.messaging.delivery import Delivery
 from shared.messaging.pull import PullLoop
-from shared.messaging.topology import STREAM
 from tests.bench.bare_nats import SUBJECT, bare_nats
 from tests.bench.past import LIFE, fill, lives
 from tests.bench.ratio import Ratio
 from tests.bench.rig import Rig, rig
+from tests.support.consumers import unfinished
 from tests.support.waiting import eventually
 
 LONGEST = 900
@@ -97,7 +96,7 @@ async def _parsed(bench: Rig, observer: NatsConnection) -> float:
         running.append(asyncio.create_task(PullLoop("intake", user, take).run(stop)))
 
     try:
-        return await _pace(start, lambda: _pending(observer, "intake"), await _pending(observer, "intake"))
+        return await _pace(start, lambda: unfinished(observer, "intake"), await unfinished(observer, "intake"))
     finally:
         stop.set()
         await asyncio.gather(*running)
@@ -111,7 +110,7 @@ async def _projected(bench: Rig, observer: NatsConnection) -> float:
         await asyncio.to_thread(bench.start, "tracking")
 
     try:
-        return await _pace(start, lambda: _pending(observer, "tracking"), await _pending(observer, "tracking"))
+        return await _pace(start, lambda: unfinished(observer, "tracking"), await unfinished(observer, "tracking"))
     finally:
         bench.stop("tracking")
 
@@ -132,11 +131,6 @@ async def _pace(start: Callable[[], Awaitable[None]], left: Callable[[], Awaitab
     await eventually(lambda: at_most(0), seconds=LONGEST, every=0.1)
     await starting
     return before / (marks[-1][0] - began)
-
-
-async def _pending(observer: NatsConnection, durable: str) -> int:
-    found = await call(observer, f"CONSUMER.INFO.{STREAM}.{durable}")
-    return found["num_pending"] + found["num_ack_pending"]
 
 
 async def _empty(bench: Rig) -> bool:

@@ -19,9 +19,11 @@ from shared.database import Database
 from shared.ids import new_id
 from tests.bench.bare import closing_times
 from tests.bench.generator import VILLAGE, Generator
+from tests.support.raising import issue_body
 from tests.support.waiting import eventually
 
 CADRE = f"cadre-{VILLAGE}"
+ANONYMOUS = issue_body(channel="home_visit", reporter=None, anonymous=True)
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,10 @@ async def post_to_assigned(state: StackState, samples: int = 60) -> Figure:
     took: list[float] = []
     async with httpx.AsyncClient(base_url=state.gateway, timeout=10, trust_env=False) as client:
         api = Api(client)
-        body = {
-            "village_code": VILLAGE,
-            "channel": "home_visit",
-            "category": "hardship",
-            "topic": "street_light",
-            "title": "压测事项",
-            "narrative": "测量从登记到派单的时间。",
-            "priority": "routine",
-            "anonymous": True,
-        }
         await api.get("/api/routing/v1/worklist", by=CADRE)
         for _ in range(samples):
             started = time.perf_counter()
-            raised = (await api.post("/api/intake/v1/issues", body, by=CADRE, key=new_id())).json()
+            raised = (await api.post("/api/intake/v1/issues", ANONYMOUS, by=CADRE, key=new_id())).json()
             while True:
                 answer = await api.get(f"/api/tracking/v1/issues/{raised['issue_id']}", by=CADRE)
                 if answer.status_code == 200 and answer.json()["state"] == "assigned":

@@ -19,9 +19,11 @@ from shared.database import Database
 from shared.ids import new_id
 from tests.bench.generator import VILLAGE
 from tests.bench.ratio import Ratio
+from tests.support.raising import issue_body
 from tests.support.waiting import eventually
 
 CADRE = f"cadre-{VILLAGE}"
+ANONYMOUS = issue_body(channel="home_visit", reporter=None, anonymous=True)
 AT_ONCE = 16
 QUEUE = "bench-life"
 
@@ -90,7 +92,7 @@ async def _lives(state: StackState, count: int) -> tuple[list[str], float]:
 
         async def one() -> str:
             async with slots:
-                return await _life(api, client)
+                return await _life(api)
 
         issues = await asyncio.gather(*(one() for _ in range(count)))
     database = Database(state.database_url("operator"))
@@ -107,25 +109,15 @@ async def _lives(state: StackState, count: int) -> tuple[list[str], float]:
         await database.close()
 
 
-async def _life(api: Api, client: httpx.AsyncClient) -> str:
-    body = {
-        "village_code": VILLAGE,
-        "channel": "web",
-        "category": "hardship",
-        "topic": "street_light",
-        "title": "压测事项",
-        "narrative": "测量一件事从登记到办结的时间。",
-        "priority": "routine",
-        "anonymous": True,
-    }
-    raised = (await api.post("/api/intake/v1/issues", body | {"channel": "home_visit"}, by=CADRE, key=new_id())).json()
+async def _life(api: Api) -> str:
+    raised = (await api.post("/api/intake/v1/issues", ANONYMOUS, by=CADRE, key=new_id())).json()
     issue_id, token = raised["issue_id"], raised["tracking_url"].rpartition("/")[2]
     commands = f"/api/routing/v1/issues/{issue_id}"
     await eventually(lambda: _ok(api, f"{commands}/accept", {}), seconds=60, every=0.2)
     await eventually(lambda: _ok(api, f"{commands}/resolve", {"outcome": "solved", "result": "已修复。"}), seconds=60, every=0.2)
 
     async def rated() -> bool:
-        answer = await client.post(f"/api/intake/v1/public/{token}/rating", json={"rating": "satisfied"})
+        answer = await api.client.post(f"/api/intake/v1/public/{token}/rating", json={"rating": "satisfied"})
         assert answer.status_code in (200, 409, 404), answer.text
         return answer.status_code == 200
 

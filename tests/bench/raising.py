@@ -5,35 +5,26 @@ from collections.abc import Mapping
 
 import orjson
 
+from deploy.local.processes import http_probe
 from shared.ids import new_id
 from shared.regions import Regions
 from tests.bench.generator import REGIONS, VILLAGE
 from tests.bench.load import Load, Request, drive, post
 from tests.bench.plain import TABLE
 from tests.bench.ratio import Ratio
-from tests.bench.rig import Rig, http_ready, rig
+from tests.bench.rig import Rig, rig
 from tests.support.otlp import receiver
+from tests.support.raising import issue_body
 
 CLIENTS = 32
 UNLIMITED = {f"HUIYIN_{who}_{what}": "1000000000" for who in ("CITIZEN", "STAFF") for what in ("RATE_PER_MINUTE", "BURST")}
 """The load comes from one address and one account; how much of it is too much is another figure's matter."""
-TITLE, NARRATIVE = "村口路灯不亮", "村口第三根电线杆上的路灯从上周起不亮，晚上走路看不清，请来修一下。" * 3
+NARRATIVE = "村口第三根电线杆上的路灯从上周起不亮，晚上走路看不清，请来修一下。" * 3
 
 
 def body(village: str) -> bytes:
     """What a citizen sends."""
-    return orjson.dumps(
-        {
-            "village_code": village,
-            "channel": "web",
-            "category": "hardship",
-            "topic": "street_light",
-            "title": TITLE,
-            "narrative": NARRATIVE,
-            "priority": "routine",
-            "reporter": {"name": "测试人", "phone": "13900000000"},
-        }
-    )
+    return orjson.dumps(issue_body(village_code=village, narrative=NARRATIVE))
 
 
 def raising(villages: list[str]) -> Request:
@@ -79,7 +70,7 @@ def _start(bench: Rig, traces: str, plain: int) -> None:
     bench.start("intake", env=UNLIMITED | traced)
     bench.execute(TABLE.replace("bench_plain", "intake.bench_plain"), "GRANT ALL ON intake.bench_plain TO intake")
     env = traced | {"HUIYIN_DATABASE_URL": bench.layout.database_url("intake")}
-    bench.start_module("tests.bench.plain", str(plain), name="plain", env=env, ready=http_ready(plain, "/ready"))
+    bench.start_module("tests.bench.plain", str(plain), name="plain", env=env, ready=http_probe(plain, "/ready"))
 
 
 if __name__ == "__main__":

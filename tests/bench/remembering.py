@@ -7,11 +7,11 @@ from rich.console import Console
 
 from deploy.local.state import StackState
 from shared.database import Database
-from shared.messaging.api import call
 from shared.messaging.connection import NatsConnection, connect
-from shared.messaging.topology import DURABLES, STREAM
+from shared.messaging.topology import DURABLES
 from tests.bench.open_issues import make_open
 from tests.bench.ratio import Ratio
+from tests.support.consumers import unfinished
 from tests.support.waiting import eventually
 
 SMALL, LARGE = 1_000, 100_000
@@ -49,8 +49,7 @@ async def measure(state: StackState, *, small: int = SMALL, large: int = LARGE) 
 async def _idle(observer: NatsConnection) -> bool:
     """Whether every consumer has done everything: each issue then has its workflow."""
     for durable in DURABLES:
-        found = await call(observer, f"CONSUMER.INFO.{STREAM}.{durable}")
-        if found["num_pending"] or found["num_ack_pending"]:
+        if await unfinished(observer, durable):
             return False
     return True
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.local import bootstrap_database, postgres
 from deploy.local.layout import Layout
 from deploy.local.parts import parts
-from deploy.local.processes import Part, Probe, http_probe, tied
+from deploy.local.processes import Part, Probe, tied
 from tests.support.servers import Servers, free_base
 
 
@@ -40,18 +39,10 @@ class Rig:
         for name in names:
             self.servers.stop(name)
 
-    def pid(self, name: str) -> int:
-        """The process of a running part."""
-        return self.servers.running[name][1].pid
-
     @property
     def superuser(self) -> str:
         """libpq address of the stack's database as the superuser."""
         return postgres.superuser_url(self.layout, bootstrap_database.DATABASE)
-
-    def engine(self, role: str, **options: object) -> AsyncEngine:
-        """A pool of connections as a role."""
-        return create_async_engine(self.layout.database_url(role), **options)
 
     def execute(self, *statements: str) -> None:
         """Run statements as the superuser, each by itself."""
@@ -77,11 +68,6 @@ def rig() -> Iterator[Rig]:
             yield Rig(layout, servers)
         finally:
             servers.close()
-
-
-def http_ready(port: int, path: str) -> Probe:
-    """Ready when the address answers 200."""
-    return http_probe(port, path)
 
 
 def machine() -> str:

@@ -12,6 +12,7 @@ from deploy.local.postgres import superuser_url
 from services.routing.entrypoints.command_bodies import BODIES
 from shared.ids import new_id
 from tests.e2e.conftest import Stack
+from tests.support.raising import issue_body
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(400)
@@ -45,17 +46,8 @@ BODIES_OF: dict[str, dict[str, Any]] = {
 
 
 def body(**changes: Any) -> dict[str, Any]:
-    return {
-        "village_code": VILLAGE,
-        "channel": "home_visit",
-        "category": "hardship",
-        "topic": "street_light",
-        "title": "村口路灯不亮",
-        "narrative": f"住在{PLACE},晚上看不见路。",
-        "priority": "routine",
-        "reporter": {"name": NAME, "phone": PHONE},
-        **changes,
-    }
+    reporter = {"name": NAME, "phone": PHONE}
+    return issue_body(**{"channel": "home_visit", "narrative": f"住在{PLACE},晚上看不见路。", "reporter": reporter} | changes)
 
 
 async def raised(api: Api, **changes: Any) -> str:

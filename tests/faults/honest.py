@@ -28,7 +28,7 @@ from services.tracking.projections import Projector
 from shared import audit
 from shared.clock import PostgresClock
 from shared.contracts import Event, notify
-from shared.contracts.envelope import Recorded, parse, seal, unsealed
+from shared.contracts.envelope import Recorded, parse
 from shared.database import Database
 from shared.ids import new_id
 from shared.messaging.effects import Effects
@@ -39,7 +39,7 @@ from shared.web.call import Call, begin
 from tests.faults.checker.requests import EVENT_OF
 from tests.faults.record import Entry
 from tests.integration.eventlog.harness import acting_as
-from tests.support.events import VILLAGE
+from tests.support.events import sealed
 from tests.support.life import DEMO, Life
 from tests.support.servers import StackDatabase
 
@@ -112,12 +112,12 @@ class System:
             steps = list(append)
             entry = self._entry(issue_id, steps[-1] if owner == "intake" else _commanded(steps))
             trace = entry.fields["trace_id"] if entry else None
-            sealed: list[str] = []
+            written: list[str] = []
             for event in steps:
-                body, prev = _seal(event, issue_id, prev, trace)
+                body, prev = sealed(event, issue_id, prev, traceparent=f"00-{trace}-{'1' * 16}-01" if trace else None)
                 bodies.append(body)
-                sealed.append(body.decode())
-            await self._append(owner, issue_id, steps[0].version - 1, sealed, entry)
+                written.append(body.decode())
+            await self._append(owner, issue_id, steps[0].version - 1, written, entry)
         await self._consume(issue_id, bodies)
         await self._publish()
         return issue_id
@@ -212,21 +212,3 @@ def _said(command: str) -> Mapping[str, Any]:
 def _commanded(steps: Sequence[Recorded[Event]]) -> Recorded[Event] | None:
     """The event of an append of routing's that answers somebody's command."""
     return next((event for event in reversed(steps) if getattr(event.data, "by", None) is not None), None)
-
-
-def _seal(event: Recorded[Event], issue_id: str, prev: str | None, trace: str | None) -> tuple[bytes, str]:
-    return seal(
-        unsealed(
-            event.data,
-            id=event.id,
-            source=event.source,
-            stream=issue_id,
-            version=event.version,
-            time=event.time,
-            region=VILLAGE,
-            correlation_id=issue_id,
-            causation_id=None,
-            traceparent=f"00-{trace}-{'1' * 16}-01" if trace else None,
-            prev_hash=prev,
-        )
-    )

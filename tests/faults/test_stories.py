@@ -13,7 +13,6 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from services.routing.domain.life import allowed
-from shared.contracts.envelope import seal, unsealed
 from shared.eventlog.copy import Stored
 from shared.ids import new_id
 from shared.messaging.subjects import subject
@@ -22,7 +21,7 @@ from tests.faults.checker.life import life_of
 from tests.faults.checker.places import Places
 from tests.faults.checker.reading import Logged, Seen
 from tests.faults.honest import climbed_life, closed_life
-from tests.support.events import VILLAGE
+from tests.support.events import sealed
 from tests.support.life import Life, in_state
 from tests.support.size import full
 
@@ -35,21 +34,7 @@ def logged(life: Life, stream: str = "issue") -> list[Logged]:
     written: list[Logged] = []
     prev: str | None = None
     for event in life.history:
-        body, prev = seal(
-            unsealed(
-                event.data,
-                id=event.id,
-                source=event.source,
-                stream=stream,
-                version=event.version,
-                time=event.time,
-                region=VILLAGE,
-                correlation_id="c",
-                causation_id=None,
-                traceparent=None,
-                prev_hash=prev,
-            )
-        )
+        body, prev = sealed(event, stream, prev)
         written.append(parsed(body.decode()))
     return written
 

@@ -82,7 +82,7 @@ def bodies(
     stream, region = (after.stream, after.region) if after else (stream or new_id(), region)
     version, previous = (after.version, after.hash) if after else (0, None)
     at = after.time if after else start - timedelta(minutes=1)
-    sealed: list[bytes] = []
+    written: list[bytes] = []
     for item in events:
         at, event = item if isinstance(item, tuple) else (at + timedelta(minutes=1), item)
         version += 1
@@ -101,8 +101,27 @@ def bodies(
                 prev_hash=previous,
             )
         )
-        sealed.append(body)
-    return tuple(sealed)
+        written.append(body)
+    return tuple(written)
+
+
+def sealed(event: Recorded[Event], stream: str, prev: str | None, *, traceparent: str | None = None) -> tuple[bytes, str]:
+    """The bytes and the hash of an event as it stands in the log after the one whose hash is `prev`, in `VILLAGE`."""
+    return seal(
+        unsealed(
+            event.data,
+            id=event.id,
+            source=event.source,
+            stream=stream,
+            version=event.version,
+            time=event.time,
+            region=VILLAGE,
+            correlation_id=stream,
+            causation_id=None,
+            traceparent=traceparent,
+            prev_hash=prev,
+        )
+    )
 
 
 def history(*events: Event | tuple[datetime, Event], **options: Any) -> tuple[Recorded[Event], ...]:

@@ -1,10 +1,7 @@
 """`python -m services.routing.entrypoints.worker`: subscriber, timers, workflows and the overseer of deadlines."""
 
 import asyncio
-import json
-import logging
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -17,13 +14,11 @@ from services.routing.rollout_keeper import RolloutKeeper
 from services.routing.rollouts import Rollouts
 from services.routing.settings import Settings
 from services.routing.workflows import TASK_QUEUE, IssueWorkflow, RolloutWorkflow
-from shared import telemetry
+from shared import health_file, telemetry
 from shared.messaging.pull import PullLoop
 from shared.messaging.subscriber import Subscriber
 from shared.web import server
 from shared.web.exposition import metrics_app
-
-_log = logging.getLogger(__name__)
 
 HEALTH_EVERY = 1.0
 """Seconds between two notes of how the worker is."""
@@ -89,13 +84,7 @@ async def _tell(app: App, wires: Connections, stop: asyncio.Event) -> None:
         if app.rules.complaint:
             wrong.append(app.rules.complaint)
         if file is not None:
-            note = {"healthy": not wrong, "detail": "; ".join(wrong), "at": datetime.now(UTC).isoformat()}
-            draft = file.with_suffix(".new")
-            try:
-                draft.write_text(json.dumps(note))
-                draft.replace(file)
-            except OSError as error:  # the disk is full: no reason to stop enforcing deadlines
-                _log.warning("the health file cannot be written: %s", error.strerror)
+            health_file.write(file, healthy=not wrong, detail="; ".join(wrong))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), HEALTH_EVERY)
 

@@ -127,20 +127,6 @@ def _app(name: str, database: Any, services: Any, routers: Any, verifier: TokenV
     )
 
 
-def issue_body(**changes: Any) -> dict[str, Any]:
-    """A valid body of `issues`."""
-    return {
-        "village_code": VILLAGE,
-        "channel": "web",
-        "category": "hardship",
-        "topic": "street_light",
-        "title": "村口路灯不亮",
-        "narrative": "晚上出行看不见路。",
-        "priority": "routine",
-        "reporter": {"name": "张三丰", "phone": "13800001234"},
-    } | changes
-
-
 def key() -> dict[str, str]:
     """A fresh Idempotency-Key."""
     return {"Idempotency-Key": new_id()}

@@ -24,12 +24,13 @@ from shared.ids import new_id
 from shared.receipts import Receipts
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
-from tests.integration.hostile.county import UNTHROTTLED, issue_body, key
+from tests.integration.hostile.county import UNTHROTTLED, key
 from tests.integration.routing.issue_support import Office, office
 from tests.integration.routing.staff_support import settings_for
 from tests.integration.tracking.conftest import World
 from tests.support.life import COUNTY, PHOTO
 from tests.support.platform import settings
+from tests.support.raising import issue_body
 from tests.support.servers import StackDatabase
 
 

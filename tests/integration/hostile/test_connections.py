@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from shared.web import bodies, connection
 from tests.integration.hostile.conftest import Served
-from tests.integration.hostile.county import issue_body, key
+from tests.integration.hostile.county import key
 from tests.integration.hostile.raw import Raw, connected, head, status_of
+from tests.support.raising import issue_body
 from tests.support.waiting import eventually
 
 ISSUES = "/api/intake/v1/issues"

@@ -8,7 +8,8 @@ import pytest
 
 from shared.ids import new_id
 from tests.integration.hostile.conftest import LIMITS, Served
-from tests.integration.hostile.county import issue_body, key
+from tests.integration.hostile.county import key
+from tests.support.raising import issue_body
 from tests.support.size import full
 
 pytestmark = pytest.mark.timeout(full(7200, 300))

@@ -27,6 +27,7 @@ from shared.security.principal import Principal
 from tests.support import platform
 from tests.support.events import TOWNSHIP, VILLAGE
 from tests.support.platform import bearer, client, principal
+from tests.support.raising import issue_body
 from tests.support.servers import StackDatabase
 
 CITIZEN = "203.0.113.9"
@@ -123,17 +124,8 @@ class Intake:
 
 def body(**changes: Any) -> dict[str, Any]:
     """A valid body of `issues` as a citizen sends it, with changes; None removes a member."""
-    valid = {
-        "village_code": VILLAGE,
-        "channel": "web",
-        "category": "hardship",
-        "topic": "street_light",
-        "title": "村口路灯不亮",
-        "narrative": "晚上出行看不见路。",
-        "priority": "routine",
-        "reporter": {"name": "张三丰", "phone": "13800001234", "email": "zhang@example.cn", "language": "zh-CN"},
-    } | changes
-    return {name: value for name, value in valid.items() if value is not None}
+    reporter = {"name": "张三丰", "phone": "13800001234", "email": "zhang@example.cn", "language": "zh-CN"}
+    return issue_body(**{"reporter": reporter} | changes)
 
 
 Start = Callable[..., AbstractAsyncContextManager[Intake]]

@@ -18,6 +18,7 @@ from shared.messaging.connection import NatsConnection
 from shared.messaging.subjects import subject_of
 from shared.messaging.subscriber import Handler, Subscriber, ignore
 from tests.integration.eventlog.harness import acting_as, connected, rows, until
+from tests.support.consumers import unfinished
 from tests.support.events import bodies, example
 from tests.support.servers import NatsAddress, StackDatabase
 
@@ -81,10 +82,5 @@ async def publish(connection: NatsConnection, *events: bytes, again: bool = Fals
         assert "error" not in json.loads(reply.data)
 
 
-async def pending(connection: NatsConnection) -> int:
-    info = json.loads((await connection.request("$JS.API.CONSUMER.INFO.HUIYIN.tracking", b"")).data)
-    return info["num_pending"] + info["num_ack_pending"]
-
-
 async def drained(connection: NatsConnection) -> bool:
-    return await pending(connection) == 0
+    return await unfinished(connection, "tracking") == 0

@@ -16,7 +16,8 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.subscriber import ATTEMPTS
 from shared.messaging.topology import ensure_topology
 from tests.integration.eventlog.harness import connected, relaying, rows, stored, until
-from tests.integration.messaging.harness import Effects, drained, pending, publish, story, subscribed
+from tests.integration.messaging.harness import Effects, drained, publish, story, subscribed
+from tests.support.consumers import unfinished
 from tests.support.events import bodies, example
 from tests.support.servers import NatsAddress, StackDatabase
 
@@ -171,7 +172,7 @@ async def test_a_crash_between_commit_and_acknowledgement_has_its_effect_once(
             async with subscribed(stack_database, nats, effects):
                 await publish(relay, *story(issue))
                 await effects.reached(issue, [1, 2, 3, 4])
-        assert await pending(relay) == 4
+        assert await unfinished(relay, "tracking") == 4
         async with subscribed(stack_database, nats, effects):
             await until(lambda: drained(relay))
     assert effects.seen(issue) == [1, 2, 3, 4]

@@ -11,6 +11,7 @@ import httpx
 
 from deploy.demo.staff import PASSWORD
 from shared.ids import new_id
+from tests.support.raising import issue_body
 
 VILLAGE = "330182104228"
 CADRE = f"cadre-{VILLAGE}"
@@ -26,20 +27,6 @@ NO_LIMITS = {
 """Variables for services that are called by few on behalf of many."""
 
 ISSUES = "/api/intake/v1/issues"
-
-
-def issue(**changes: Any) -> dict[str, Any]:
-    """What a citizen at a counter or a cadre at a door sends."""
-    return {
-        "village_code": VILLAGE,
-        "channel": "home_visit",
-        "category": "hardship",
-        "topic": "street_light",
-        "title": "村口路灯不亮",
-        "narrative": "晚上看不见路。",
-        "priority": "routine",
-        "reporter": {"name": "王小明", "phone": "13800002207"},
-    } | changes
 
 
 @dataclass
@@ -60,7 +47,7 @@ class Callers:
     async def citizen(self, *, by: str | None = None) -> None:
         """Raises one issue after the other, each with a key of its own."""
         headers = await self._signed_in(by)
-        body = issue() if by else issue(channel="web")
+        body = issue_body(channel="home_visit" if by else "web")
         while not self.stop.is_set():
             key = new_id()
             answer = await self._ask("POST", ISSUES, headers | {"Idempotency-Key": key}, body)
@@ -72,7 +59,7 @@ class Callers:
         headers = await self._signed_in(CADRE)
         while not self.stop.is_set():
             key = new_id()
-            answer = await self._ask("POST", ISSUES, headers | {"Idempotency-Key": key}, issue())
+            answer = await self._ask("POST", ISSUES, headers | {"Idempotency-Key": key}, issue_body(channel="home_visit"))
             if answer is None or answer.status_code != 201:
                 continue
             issue_id = self.raised[key] = answer.json()["issue_id"]
