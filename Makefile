@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check format schemas lock faults bench bench-rollout audit
+.PHONY: help setup run test browser screenshots check format schemas lock faults bench bench-rollout audit
 
 help:
 	@echo "make run     start everything at http://127.0.0.1:8080 and play the demo; Ctrl-C stops it all"
 	@echo "make test    everything that must hold on every change, on real servers; LONG=1 for all cases of the large tests"
+	@echo "make browser every page in Chromium, both languages, light and dark, three widths; make screenshots leaves pictures"
 	@echo "make check   format, lint, types, import contracts, schema drift"
 	@echo "make format  put the sources in shape"
 	@echo "make schemas write JSON Schemas and the AsyncAPI document anew"
@@ -21,6 +22,14 @@ run: .venv/.run
 
 test: .venv/.dev
 	@LONG=$(LONG) $(BIN)/python -m tests
+
+# The pages in Chromium; `make test` has a part of it where Chromium is installed.
+browser: .venv/.dev
+	@command -v chromium > /dev/null || { echo "make browser needs Chromium and Chinese fonts: apt-get install chromium fonts-noto-cjk"; exit 1; }
+	@LONG=1 $(BIN)/python -m tests tests/e2e/test_6_browser.py
+
+screenshots: browser
+	@echo "Pictures of every page are in build/screenshots."
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -76,9 +76,11 @@ class PullLoop:
                     await asyncio.wait({stopping}, timeout=_BREATH)
         finally:
             stopping.cancel()
-            with suppress(NatsError):
+            with suppress(NatsError, TimeoutError):
                 # Not just unsubscribed: what the server sent meanwhile still arrives and is given back, else it waits for its `ack_wait`.
-                await (subscription.drain() if self._nats.is_connected else subscription.unsubscribe())
+                # A connection that ends meanwhile never finishes draining; then the server gives it to others by itself.
+                async with asyncio.timeout(_BREATH):
+                    await subscription.drain()
             for message in self._arrived:
                 if message.reply:
                     await Delivery(message).nak()

@@ -18,7 +18,7 @@ from shared.ratelimit import RateLimiter
 from shared.security.tokens import TokenVerifier
 from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
-from shared.web import audit_api
+from shared.web import audit_api, dead_letters_api
 from shared.web.admission import Admission
 from shared.web.bodies import Bodies
 from shared.web.exposition import add_metrics
@@ -27,6 +27,7 @@ from shared.web.middleware import Calls, Failures, Headers, respond
 from shared.web.openapi import document_with
 from shared.web.pages import assets
 from shared.web.pages.asking import Refused
+from shared.web.pages.operating import operating
 from shared.web.pages.refusals import on_refused
 
 MAX_JSON = 64 * 1024
@@ -92,12 +93,13 @@ def create_app(
     app.state.limiter = RateLimiter(database, settings) if database else None
     for router in routers:
         app.include_router(router, prefix="" if router.prefix.startswith("/internal") else base)
-    for router in (*pages, assets.router) if pages else ():
+    for router in (*pages, operating(service), assets.router) if pages else ():
         app.include_router(router, include_in_schema=False)
     every = dict(checks or {}) | ({"database": _answers(database)} if database else {})
     app.include_router(health_router(every), prefix=base)
     if database:
         app.include_router(audit_api.router, prefix=base)
+        app.include_router(dead_letters_api.router, prefix=base)
     add_metrics(app, database)
     _add_handlers(app)
     app.add_middleware(

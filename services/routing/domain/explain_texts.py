@@ -21,6 +21,11 @@ def sentences(explanation: Mapping[str, Any], language: Language, *, topics: Wor
     return list(_Speaker(language, topics or {}).all(explanation))
 
 
+def sums(explanation: Mapping[str, Any], language: Language) -> list[dict[str, str]]:
+    """Each running deadline in short: `kind`, `rule` (and policy version), `allowance`, `used`, `left` ("" where unknown), `due_at`."""
+    return list(_Speaker(language, {}).sums(explanation))
+
+
 class _Speaker:
     def __init__(self, language: Language, topics: Words) -> None:
         self._index = 0 if language == "zh-CN" else 1
@@ -32,6 +37,19 @@ class _Speaker:
             yield from self._running(deadline, told["at"])
         for clock in told["paused"]:
             yield from self._stopped(clock)
+
+    def sums(self, told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+        for each in told["deadlines"]:
+            known = each["seconds_left"] is not None
+            given = each["allowance"]
+            yield {
+                "kind": self._word(KINDS, each["kind"]),
+                "rule": f"{each['rule']} · {each['policy_version']}" if each["rule"] else "",
+                "allowance": self._amount(given) if given else "",
+                "used": self._length(each["seconds_used"], each) if known else "",
+                "left": self._length(each["seconds_left"], each) if known else "",
+                "due_at": each["due_at"].isoformat() if isinstance(each["due_at"], datetime) else each["due_at"],
+            }
 
     def _standing(self, told: Mapping[str, Any]) -> str:
         state = self._word(STATES, told["state"] or "raised")

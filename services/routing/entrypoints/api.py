@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.routing.bootstrap import App
-from services.routing.entrypoints import calendars, directory, issues, pages, policies, policy_previews, rollouts, sessions
+from services.routing.entrypoints import calendars, directory, issues, pages, policies, policy_previews, rollouts, rules_pages, sessions
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
 
@@ -32,7 +32,7 @@ async def make_api(app: App) -> AsyncIterator[FastAPI]:
                 rollouts.router,
                 calendars.router,
             ],
-            pages=[pages.router],
+            pages=[pages.router, rules_pages.router],
             body_limits={directory.IMPORT_PATH: directory.MAX_IMPORT},
             verifier=token_verifier(app.settings, client, own_keys=app.staff.keys),
             description=DESCRIPTION,

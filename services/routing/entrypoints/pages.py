@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.routing.bootstrap import App
 from services.routing.browser_sessions import LONGEST
+from services.routing.domain.explain_texts import sums
 from services.routing.domain.life import allowed
 from services.routing.domain.state import Issue
 from services.routing.entrypoints import work_forms
@@ -175,6 +176,9 @@ async def _work(
     english = chosen(request) == "en"
     topic = context.directory.topics.get(issue.topic)
     units = [(unit.unit_id, unit.en if english else unit.zh) for unit in context.directory.units.values() if _near(unit.unit_id, issue)]
+    can = [name for name in work_forms.COMMANDS if name in allowed(issue) and person.role in ACTIONS[name].parties]
+    if "complete-task" in can and not any(task.unit in person.units for task in issue.tasks.values()):
+        can.remove("complete-task")
     page = PAGES.show(
         request,
         "issue",
@@ -184,11 +188,12 @@ async def _work(
         issue=issue,
         place=_place(app, issue.village),
         topic=(topic.en if english else topic.zh) if topic else issue.topic,
-        can=[name for name in work_forms.COMMANDS if name in allowed(issue) and person.role in ACTIONS[name].parties],
-        command=command if command in work_forms.COMMANDS else "",
+        can=can,
+        command=command if command in can or (command in work_forms.COMMANDS and wrong) else "",
         form=form,
         wrong=wrong,
         explained=explained,
+        sums=sums(explained, chosen(request)),
         units=units,
         key=new_id(),
         tomorrow=_tomorrow(context.now),

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from services.tracking.bootstrap import Reading
 from shared.problems import not_found
 from shared.regions import LADDER, Region, Regions
+from shared.security.access import check
 from shared.security.principal import Principal
 from shared.web.pages import Pages, ask_or_fail
 from shared.web.pages.instants import SHANGHAI
@@ -92,6 +93,13 @@ async def feed(region_code: str, request: Request) -> Response:
     answer = await _board(request, region_code, "feed", 1)
     answer.headers["Content-Type"] = "application/atom+xml; charset=utf-8"
     return answer
+
+
+@router.get("/operate")
+async def operation(request: Request, person: Person) -> Response:
+    """Each service, by itself."""
+    check(person, "operate")
+    return PAGES.show(request, "operation", person=person)
 
 
 @router.get("/privacy")

@@ -1,8 +1,9 @@
 """Templates become pages: one layout, texts in pairs `t("中文", "English")`, a strict Content-Security-Policy."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+_HALF = re.compile(r"(?<=[\u3001-\u9fff\u201d])[,;:?!]|[,;:?!](?=[\u3001-\u9fff\u201c])")
 _YEAR = 365 * 24 * 3600
 
 
@@ -61,12 +63,20 @@ class Pages:
         return page
 
 
+@cache
+def full_width(zh: str) -> str:
+    """Chinese with the punctuation of Chinese: full width beside its characters."""
+    wide = _HALF.sub(lambda found: chr(ord(found[0]) + 0xFEE0), zh)
+    return re.sub(r"\((?=[\u3001-\u9fff])([^()]*)\)", "\uff08\\1\uff09", wide)
+
+
 def _given(request: Request, language: Language) -> dict[str, object]:
     """What every template knows."""
     now = datetime.now(UTC)
 
     def t(zh: str, en: str, **values: object) -> str:
-        return (zh if language == "zh-CN" else en).format(**values) if values else zh if language == "zh-CN" else en
+        text = full_width(zh) if language == "zh-CN" else en
+        return text.format(**values) if values else text
 
     def seconds_to(value: str | datetime) -> float:
         return (instants.instant(value) - now).total_seconds()

@@ -52,6 +52,7 @@ WHO_MAY = {
     "/directory/": "admin",
     "/audit": "auditor",
     "/resend": "operator",
+    "/dead-letters": "operator",
 }
 """By a part of method and path; a command names its action; elsewhere the supervisor sees most."""
 COMMANDS = {f"POST /api/routing/v1/issues/{{issue_id}}/{action}": rule for action, rule in ACTIONS.items()}

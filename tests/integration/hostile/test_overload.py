@@ -27,7 +27,7 @@ from tests.support.servers import Servers, StackDatabase, free_base
 from tests.support.size import full
 
 CLIENTS = full(600, 150)
-EACH = full(20, 2)
+EACH = full(20, 4)
 AT_ONCE, WAITING, PATIENCE = 2, 8, 1
 """What the process is told that it can carry: far less than comes."""
 GROWTH = 64 * 2**20
