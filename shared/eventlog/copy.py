@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -23,6 +24,8 @@ _TIMEOUT = 4.0
 _READ = 500
 _SHORTEST_WINDOW = 100_000_000
 """Nanoseconds; the least that JetStream takes as `duplicate_window`."""
+_TOLD_AGAIN = 20
+"""Tries to store ids again after which the server is told the window once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,20 @@ class StreamCopy:
         return after
 
     async def publish_again(self, events: Sequence[Outgoing], *, after: int) -> int:
-        """As `publish`, inside `ids_forgotten`: ids that the server still remembers are waited for."""
-        while True:
+        """As `publish`, inside `ids_forgotten`: ids that the server still remembers are waited for.
+
+        Now and then a server goes on remembering for the former window (seen under load, two minutes long); told again, it forgets.
+        """
+        for tries in count(1):
             try:
                 return await self.publish(events, after=after)
             except JetStreamError as error:
                 if error.code != DUPLICATE_IN_BATCH:
                     raise
-                await asyncio.sleep(_SHORTEST_WINDOW / 1e9)
+            await asyncio.sleep(_SHORTEST_WINDOW / 1e9)
+            if tries % _TOLD_AGAIN == 0:
+                await self._remember_for(_SHORTEST_WINDOW + tries)
+        raise AssertionError("unreachable")
 
     async def purge(self) -> None:
         """Empty the stream; sequences go on counting, consumers stay."""
@@ -98,12 +107,15 @@ class StreamCopy:
     @asynccontextmanager
     async def ids_forgotten(self) -> AsyncIterator[None]:
         """Let events be stored again whose messages are gone: JetStream remembers ids for a while even after a purge."""
-        config = (await call(self._nats, f"STREAM.INFO.{self._stream}"))["config"]
-        await call(self._nats, f"STREAM.UPDATE.{self._stream}", config | {"duplicate_window": _SHORTEST_WINDOW})
+        await self._remember_for(_SHORTEST_WINDOW)
         try:
             yield
         finally:
-            await call(self._nats, f"STREAM.UPDATE.{self._stream}", config | {"duplicate_window": DUPLICATE_WINDOW})
+            await self._remember_for(DUPLICATE_WINDOW)
+
+    async def _remember_for(self, nanoseconds: int) -> None:
+        config = (await call(self._nats, f"STREAM.INFO.{self._stream}"))["config"]
+        await call(self._nats, f"STREAM.UPDATE.{self._stream}", config | {"duplicate_window": nanoseconds})
 
     async def read(self, first: int, last: int) -> AsyncGenerator[list[Stored], None]:
         """What is stored from sequence `first` to `last`, in portions; sequences that are gone are left out. Who stops early closes it."""

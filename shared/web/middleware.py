@@ -91,7 +91,9 @@ class Calls:
         REQUESTS.labels(self._service, call.method, call.route, status).inc()
         REQUEST_SECONDS.labels(self._service, call.route).observe(seconds)
         describe_span(issue_id=call.issue_id, region=call.region, result=call.code)
-        if matched and call.method in _COMMANDS:
+        # What a page does, it does by the API, which counts and audits it; what the page itself forbids (a forged form) is kept here.
+        own = not is_page(Request(scope)) or call.code == "forbidden"
+        if matched and own and call.method in _COMMANDS:
             COMMANDS.labels(self._service, call.action or call.route, call.code).inc()
             if not call.audited and self._database is not None:
                 await self._audit(self._database, call, status)

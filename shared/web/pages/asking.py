@@ -8,7 +8,7 @@ import httpx
 import orjson
 from fastapi import Request
 
-from shared.web.call import Call, begin, current_call
+from shared.web.call import begin, current_call
 from shared.web.pages.languages import chosen
 from shared.web.pages.sessions import bearer_of
 
@@ -58,7 +58,7 @@ async def ask(
 ) -> Answer:
     """Call the API as whoever asks for the page, in the page's language.
 
-    The call writes its own audit entry and counts by itself; the page's own request is then said to be audited.
+    The call counts and writes its audit entry by itself.
     """
     sent = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
     sent |= {"Accept-Language": chosen(request), **(headers or {})}
@@ -72,7 +72,7 @@ async def ask(
     async with httpx.AsyncClient(transport=transport, base_url="http://here", trust_env=False) as http:
         answer = await http.request(method, path, content=content, params=params, headers=sent)
     if outer is not None:
-        _go_on(outer, method)
+        begin(outer)  # the inner call replaced it in this task
     told: dict[str, Any] = orjson.loads(answer.content) if "json" in answer.headers.get("content-type", "") else {}
     return Answer(answer.status_code, told, answer.headers)
 
@@ -83,10 +83,3 @@ async def ask_or_fail(request: Request, path: str, params: Mapping[str, str | in
     if not answer.good:
         raise Refused(answer)
     return answer.body
-
-
-def _go_on(outer: Call, method: str) -> None:
-    """Back to the page's own call, which the inner one replaced in this task."""
-    if method != "GET":
-        outer.audited = True
-    begin(outer)

@@ -35,7 +35,7 @@ async def signed_in(request: Request) -> Principal:
         raise Problem("token_invalid", 401) from None
 
 
-def same_origin(request: Request) -> None:
+async def same_origin(request: Request) -> None:
     """Refuse a form that another site sends with our cookies (OWASP: verifying the origin). Raises Problem 403."""
     if request.method in ("GET", "HEAD"):
         return

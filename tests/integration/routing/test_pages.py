@@ -101,6 +101,20 @@ async def test_a_form_of_another_site_does_nothing(here: Office, headers: dict[s
     assert ("Accepted" in await here.names(issue_id)) == (status == 303)
 
 
+async def test_a_command_by_a_form_is_audited_once_and_a_forged_one_too(here: Office) -> None:
+    await sign_in(here)
+    issue_id = await here.raised()
+    await post(here, f"/work/{issue_id}/accept")
+    await post(here, f"/work/{issue_id}/resolve", outcome="solved", result="没有照片")
+    await here.client.post(f"/work/{issue_id}/resolve", data={}, headers={"Origin": "http://evil.example"})
+    assert await here.audit("accept") == [(CADRE, "ok")]
+    async with here.app.database.transaction() as session:
+        rows = (await session.execute(text("SELECT action, result FROM audit ORDER BY at"))).all()
+    forged = [row for row in rows if row.result == "forbidden"]
+    assert len(forged) == 1
+    assert [row.action for row in rows if row not in forged] == ["sign_in", "accept", "resolve"]
+
+
 async def test_a_session_outlives_its_token_and_nothing_typed_is_lost(here: Office) -> None:
     await sign_in(here)
     issue_id = await here.raised()
