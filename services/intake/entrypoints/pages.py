@@ -124,11 +124,7 @@ async def take_who(request: Request) -> Response:
         return _who(request, told, {})
     wrong: dict[str, str] = {}
     if told.get("anonymous") != "yes":
-        named = {
-            "name": ("请写姓名,或选择匿名", "Your name, or choose to stay anonymous"),
-            "phone": ("请写电话,或选择匿名", "Your phone, or choose to stay anonymous"),
-        }
-        wrong = _missing(request, told, named)
+        wrong = _missing(request, told, NAMED)
     if wrong:
         return _who(request, told, wrong)
     return await _check(request, told, {})
@@ -138,9 +134,8 @@ async def take_who(request: Request) -> Response:
 async def send(request: Request) -> Response:
     """Step 4 is over: the matter is raised. What the API refuses is asked for again, with everything else kept."""
     told = _told(await request.form())
-    answer = await ask(
-        request, "POST", "/api/intake/v1/issues", json=_body(request, told), headers={"Idempotency-Key": told.get("key", "")}
-    )
+    key = {"Idempotency-Key": told.get("key") or new_id()}
+    answer = await ask(request, "POST", "/api/intake/v1/issues", json=_body(request, told), headers=key)
     if answer.good:
         token = str(answer.body["tracking_url"]).rpartition("/")[2]
         return RedirectResponse(f"/slip/{token}?new=yes", 303)
