@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -89,7 +88,9 @@ class StreamCopy:
 
         Now and then a server goes on remembering for the former window (seen under load, two minutes long); told again, it forgets.
         """
-        for tries in count(1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 return await self.publish(events, after=after)
             except JetStreamError as error:
@@ -98,7 +99,6 @@ class StreamCopy:
             await asyncio.sleep(_SHORTEST_WINDOW / 1e9)
             if tries % _TOLD_AGAIN == 0:
                 await self._remember_for(_SHORTEST_WINDOW + tries)
-        raise AssertionError("unreachable")
 
     async def purge(self) -> None:
         """Empty the stream; sequences go on counting, consumers stay."""

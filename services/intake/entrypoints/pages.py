@@ -4,7 +4,7 @@ The steps work without JavaScript and without a session: what was said so far go
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import segno
 from fastapi import APIRouter, Depends, Request
@@ -19,13 +19,10 @@ from services.intake.tables import KnownTopic
 from shared.ids import new_id
 from shared.problems import not_found
 from shared.regions import Region
-from shared.security.principal import Principal
 from shared.web.pages import Answer, Pages, ask, ask_or_fail, chosen
-from shared.web.pages.sessions import same_origin, signed_in
+from shared.web.pages.sessions import Person, same_origin
 
 router = APIRouter()
-
-Person = Annotated[Principal, Depends(signed_in)]
 
 WHAT = "/raise/what"
 BODY_LIMITS = {WHAT: BODY_LIMIT}
@@ -55,8 +52,6 @@ NAMED = {
     "phone": ("请写电话,或选择匿名", "Your phone, or choose to stay anonymous"),
 }
 """What is said where a step lacks something."""
-STEP_OF = {"village_code": "where", "reporter": "who"}
-"""Where a field is asked for; the others in the second step."""
 ASKS = {"rating": "rated", "withdrawal": "withdrawn", "reopening": "reopened"}
 SHOWN = 30
 """Villages that a search shows."""
@@ -139,11 +134,11 @@ async def send(request: Request) -> Response:
     if answer.good:
         token = str(answer.body["tracking_url"]).rpartition("/")[2]
         return RedirectResponse(f"/slip/{token}?new=yes", 303)
-    wrong = answer.wrong or {"": str(answer.body.get("detail", answer.status))}
-    step = STEP_OF.get(next(iter(wrong)), "what" if next(iter(wrong)) else "check")
-    if answer.status != 422 or step == "check":
-        return await _check(request, told, {"": str(answer.body.get("detail", answer.status))}, status=answer.status)
-    if step == "who":
+    wrong = answer.wrong
+    first = next(iter(wrong))
+    if answer.status != 422 or not first:
+        return await _check(request, told, {"": answer.detail}, status=answer.status)
+    if first == "reporter":
         field = "phone" if "phone" in str(answer.body.get("errors")) else "name"
         return _who(request, told, {field: wrong["reporter"]})
     return await _what(request, told, {"receipts" if name == "attachments" else name: text for name, text in wrong.items()})
@@ -162,7 +157,6 @@ async def slip(token: str, request: Request) -> Response:
     return PAGES.show(
         request,
         "slip",
-        headers={"Cache-Control": "no-store"},
         issue=issue,
         address=address,
         token=token,
@@ -188,8 +182,7 @@ async def take_find(request: Request) -> Response:
     )
     if answer.good:
         return RedirectResponse("/t/" + str(answer.body["tracking_url"]).rpartition("/")[2], 303)
-    wrong = answer.wrong or {"": str(answer.body.get("detail", answer.status))}
-    return PAGES.show(request, "find", status=answer.status, number=number, wrong=wrong, unknown=answer.status == 404)
+    return PAGES.show(request, "find", status=answer.status, number=number, wrong=answer.wrong, unknown=answer.status == 404)
 
 
 @router.post("/answer/{token}/{said}")
@@ -215,7 +208,7 @@ async def ask_statement(issue_id: str, request: Request, person: Person) -> Resp
 async def read_statement(issue_id: str, request: Request, person: Person) -> Response:
     """The reporter's words and contact; the read is audited."""
     told = await ask_or_fail(request, f"/api/intake/v1/issues/{issue_id}/statement")
-    return PAGES.show(request, "statement", headers={"Cache-Control": "no-store"}, person=person, issue_id=issue_id, told=told)
+    return PAGES.show(request, "statement", person=person, issue_id=issue_id, told=told)
 
 
 def _app(request: Request) -> App:
@@ -224,7 +217,7 @@ def _app(request: Request) -> App:
 
 
 def _why(answer: Answer) -> str:
-    return next(iter(answer.wrong.values()), str(answer.body.get("detail", answer.status)))
+    return next(iter(answer.wrong.values()))
 
 
 def _is_village(request: Request, code: str) -> bool:

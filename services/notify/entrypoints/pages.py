@@ -1,13 +1,10 @@
 """notify's pages: what was sent of an issue."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from shared.security.principal import Principal
 from shared.web.pages import Pages, ask_or_fail
-from shared.web.pages.sessions import signed_in
+from shared.web.pages.sessions import Person
 
 KINDS = {
     "received": ("收到了", "Received"),
@@ -23,8 +20,6 @@ KINDS = {
 """What a notice tells, by its kind."""
 
 PAGES = Pages("services.notify", {"kinds": KINDS})
-
-Person = Annotated[Principal, Depends(signed_in)]
 
 router = APIRouter()
 

@@ -1,8 +1,8 @@
 """routing's pages: signing in, one's sessions, the worklist, and the work on one issue."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
@@ -17,11 +17,13 @@ from services.routing.entrypoints import work_forms
 from services.routing.entrypoints.issues import known
 from shared.ids import is_id, new_id
 from shared.problems import Problem, not_found
+from shared.regions import LADDER, at_level
 from shared.security.access import ACTIONS, check
 from shared.security.principal import Principal
 from shared.web.pages import Pages, ask, ask_or_fail, chosen
 from shared.web.pages.instants import SHANGHAI
-from shared.web.pages.sessions import COOKIE, bearer_of, keep, put, same_origin, signed_in
+from shared.web.pages.sessions import COOKIE, Person, bearer_of, keep, put, same_origin
+from shared.web.pages.standing import standing_of
 
 SESSION = "huiyin_session"
 TABS = ("all", "over", "warn", "act", "pause", "done")
@@ -41,9 +43,6 @@ async def renewed(request: Request) -> None:
 router = APIRouter(dependencies=[Depends(same_origin), Depends(renewed)])
 
 
-Person = Annotated[Principal, Depends(signed_in)]
-
-
 @router.get("/sign-in")
 async def ask_to_sign_in(request: Request, next: str = "/work") -> Response:
     """The form; straight on for whoever has a session that only needs a new token."""
@@ -60,7 +59,6 @@ async def sign_in(request: Request) -> Response:
     asked = {"username": username, "password": str(form.get("password", ""))}
     answer = await ask(request, "POST", "/api/routing/v1/sessions", json=asked)
     if not answer.good:
-        wrong = answer.wrong or {"": str(answer.body.get("detail", answer.status))}
         kept = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}
         return PAGES.show(
             request,
@@ -69,7 +67,7 @@ async def sign_in(request: Request) -> Response:
             headers=kept,
             next=onward,
             username=username,
-            wrong=wrong,
+            wrong=answer.wrong,
             demo=_app(request).settings.demo,
         )
     secret = await _app(request).staff.browsers.begin(username, request.headers.get("user-agent", ""))
@@ -93,7 +91,7 @@ async def sign_out(request: Request) -> Response:
 async def sessions(request: Request, person: Person) -> Response:
     """Where one is signed in."""
     listed = await _app(request).staff.browsers.of(person.subject, request.cookies.get(SESSION, ""))
-    return keep(request, PAGES.show(request, "sessions", person=person, sessions=listed))
+    return PAGES.show(request, "sessions", person=person, sessions=listed)
 
 
 @router.post("/sessions")
@@ -108,15 +106,14 @@ async def end_sessions(request: Request, person: Person) -> Response:
 async def worklist(request: Request, person: Person, tab: str = "all", q: str = "") -> Response:
     """Own open issues, soonest deadline first."""
     if person.role not in ACTIONS["read_worklist"].parties:
-        return keep(request, PAGES.show(request, "no_cases", person=person))
+        return PAGES.show(request, "no_cases", person=person)
     told = await ask_or_fail(request, "/api/routing/v1/worklist", {"limit": 200})
     items = [_shown(request, item) for item in told["items"]]
     counts = {name: sum(name in ("all", item["kind"]) for item in items) for name in TABS}
     found = [item for item in items if tab in ("all", item["kind"]) and q.strip() in f"{item['number']} {item['title']} {item['place']}"]
-    page = PAGES.show(
+    return PAGES.show(
         request, "work", person=person, items=found, counts=counts, tab=tab, q=q, more=told["next"] is not None, said=_said(request)
     )
-    return keep(request, page)
 
 
 @router.post("/work")
@@ -153,14 +150,16 @@ async def give(issue_id: str, command: str, request: Request, person: Person) ->
         return keep(request, RedirectResponse(f"/work/{issue_id}?said={command}", 303))
     if answer.status in (401, 404):
         raise Problem("unauthenticated", 401) if answer.status == 401 else not_found()
-    why = str(answer.body.get("detail", answer.status))
+    wrong = answer.wrong
     if answer.status == 412:
-        why = _say(
-            request,
-            "您打开本页以后,别人已经办了一步。您写的还在下面:看一眼现在的情况,再决定要不要提交。",
-            "Somebody else did something since you opened this page. What you wrote is below: look at how it stands now, then decide.",
-        )
-    return await _work(request, person, issue_id, command, form, answer.wrong or {"": why}, answer.status)
+        wrong = {
+            "": _say(
+                request,
+                "您打开本页以后,别人已经办了一步。您写的还在下面:看一眼现在的情况,再决定要不要提交。",
+                "Somebody else did something since you opened this page. What you wrote is below: look at how it stands now, then decide.",
+            )
+        }
+    return await _work(request, person, issue_id, command, form, wrong, answer.status)
 
 
 async def _work(
@@ -179,11 +178,10 @@ async def _work(
     can = [name for name in work_forms.COMMANDS if name in allowed(issue) and person.role in ACTIONS[name].parties]
     if "complete-task" in can and not any(task.unit in person.units for task in issue.tasks.values()):
         can.remove("complete-task")
-    page = PAGES.show(
+    return PAGES.show(
         request,
         "issue",
         status=status or 200,
-        headers={"Cache-Control": "no-store"},
         person=person,
         issue=issue,
         place=_place(app, issue.village),
@@ -199,7 +197,6 @@ async def _work(
         tomorrow=_tomorrow(context.now),
         said=_said(request),
     )
-    return keep(request, page)
 
 
 def _app(request: Request) -> App:
@@ -227,23 +224,14 @@ def _place(app: App, village: str) -> str:
 
 def _shown(request: Request, item: Mapping[str, Any]) -> dict[str, Any]:
     """An item of the worklist with what the page adds: its colour, its place."""
-    due = datetime.fromisoformat(item["due_at"]) if item["due_at"] else None
-    left = due - datetime.now(due.tzinfo) if due else None
-    if item["state"] == "suspended":
-        kind = "pause"
-    elif item["state"] in ("resolved", "answered", "visit_due"):
-        kind = "done"
-    elif left is not None and left < timedelta():
-        kind = "over"
-    else:
-        kind = "warn" if left is not None and left < timedelta(days=1) else "act"
+    kind = standing_of(item["state"], item["due_at"], datetime.now(UTC))
     return {**item, "kind": kind, "place": _place(_app(request), item["village"])}
 
 
 def _near(unit_id: str, issue: Issue) -> bool:
     """Whether a unit may be put in charge or invited: one of the issue's village, township or county."""
     region = unit_id.partition("/")[0]
-    return region in (issue.village, issue.village[:9] + "000", issue.village[:6] + "000000")
+    return region in {at_level(issue.village, level) for level in LADDER}
 
 
 def _tomorrow(now: datetime) -> str:

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from services.routing.domain.presets import PRESETS
-from services.routing.entrypoints.pages import PAGES, Person, renewed
+from services.routing.entrypoints.pages import PAGES, renewed
 from services.routing.entrypoints.rules_text import allowances_of, matches_of, written
 from shared.ids import new_id
 from shared.web.pages import Answer, ask, ask_or_fail
-from shared.web.pages.sessions import keep, same_origin
+from shared.web.pages.sessions import Person, keep, same_origin
 
 API = "/api/routing/v1/sla"
 BLANK = 3
@@ -29,19 +29,14 @@ router = APIRouter(dependencies=[Depends(same_origin), Depends(renewed)])
 async def rules(request: Request, person: Person) -> Response:
     """Versions, drafts and roll-outs."""
     told = {name: await ask_or_fail(request, f"{API}/{name}") for name in ("policies", "policies/drafts", "rollouts")}
-    return keep(
+    return PAGES.show(
         request,
-        PAGES.show(
-            request,
-            "rules",
-            person=person,
-            versions=told["policies"],
-            drafts=told["policies/drafts"]["items"],
-            rollouts=told["rollouts"]["items"],
-            presets=PRESETS,
-            modes=MODES,
-            wrong={},
-        ),
+        "rules",
+        person=person,
+        versions=told["policies"],
+        drafts=told["policies/drafts"]["items"],
+        rollouts=told["rollouts"]["items"],
+        presets=PRESETS,
     )
 
 
@@ -75,7 +70,7 @@ async def change(draft_id: str, request: Request, person: Person) -> Response:
     answer = await ask(request, "PUT", f"{API}/policies/drafts/{draft_id}", json=body, headers={"If-Match": str(form.get("version", ""))})
     if answer.good:
         return keep(request, RedirectResponse(f"/rules/drafts/{draft_id}?preview=recompute", 303))
-    return await _draft(request, person, draft_id, typed=rows, wrong=_wrong(answer), note=note, status=answer.status)
+    return await _draft(request, person, draft_id, typed=rows, wrong=answer.wrong, note=note, status=answer.status)
 
 
 @router.post("/rules/drafts/{draft_id}/publish")
@@ -86,7 +81,7 @@ async def publish(draft_id: str, request: Request, person: Person) -> Response:
     mode = str(form.get("open_issues", ""))
     answer = await ask(request, "POST", f"{API}/policies/drafts/{draft_id}/publish", json={"open_issues": mode}, headers=headers)
     if not answer.good:
-        return await _draft(request, person, draft_id, preview=mode, wrong=_wrong(answer), status=answer.status)
+        return await _draft(request, person, draft_id, preview=mode, wrong=answer.wrong, status=answer.status)
     return _onward(request, answer)
 
 
@@ -102,8 +97,7 @@ async def roll_back(version: int, request: Request, person: Person) -> Response:
 async def rollout(rollout_id: str, request: Request, person: Person) -> Response:
     """How far it is; the page looks again by itself while it runs."""
     told = await ask_or_fail(request, f"{API}/rollouts/{rollout_id}")
-    page = PAGES.show(request, "rollout", headers={"Cache-Control": "no-store"}, person=person, rollout=told, modes=MODES)
-    return keep(request, page)
+    return PAGES.show(request, "rollout", person=person, rollout=told)
 
 
 @router.post("/rules/rollouts/{rollout_id}/{wish}")
@@ -131,7 +125,7 @@ async def _draft(
         asked = {"draft_id": draft_id, "open_issues": preview}
         looked = await ask(request, "POST", f"{API}/policies/preview", json=asked)
     rows = typed or [(rule["rule"], written(rule["match"]), written(rule["set"])) for rule in told["rules"]]
-    page = PAGES.show(
+    return PAGES.show(
         request,
         "draft",
         status=status or (422 if wrong else 200),
@@ -145,11 +139,6 @@ async def _draft(
         modes=MODES,
         key=new_id(),
     )
-    return keep(request, page)
-
-
-def _wrong(answer: Answer) -> dict[str, str]:
-    return answer.wrong or {"": str(answer.body.get("detail", answer.status))}
 
 
 def _onward(request: Request, answer: Answer) -> Response:

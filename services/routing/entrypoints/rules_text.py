@@ -31,7 +31,7 @@ def _value(value: Any) -> str:
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    for part in text.replace(",", ",").split(","):
+    for part in text.split(","):
         if not part.strip():
             continue
         name, separator, value = part.partition("=")

@@ -46,7 +46,8 @@ class Command:
     icon: str = "pen"
 
 
-REASON = Field("reason", ("理由", "Reason"), hint=("不要写个人信息。", "No personal data."))
+IMPERSONAL: Pair = ("不要写个人信息。", "No personal data.")
+REASON = Field("reason", ("理由", "Reason"), hint=IMPERSONAL)
 UNIT = Field("unit", ("单位", "Unit"), "unit")
 
 
@@ -90,7 +91,7 @@ COMMANDS: dict[Action, Command] = {
             Field(
                 "result",
                 ("办成什么样(反映人看得到)", "What came of it (the reporter sees it)"),
-                hint=("不要写个人信息。", "No personal data."),
+                hint=IMPERSONAL,
             ),
             Field("evidence", ("附件回执(上传照片后得到)", "Receipt of an uploaded photo"), required=False),
             Field("promised_by", ("承诺日期(列入计划时)", "Promised date (if planned)"), "day", required=False),
@@ -145,7 +146,7 @@ COMMANDS: dict[Action, Command] = {
     "complete-task": Command(
         ("完成联办", "Complete the task"),
         ("联办的期限停下,主办的时钟不变。", "The task's date ends; the lead's clock is unchanged."),
-        (Field("task_id", ("哪一项", "Which task"), "task"), Field("result", ("做了什么", "What was done"), hint=REASON.hint)),
+        (Field("task_id", ("哪一项", "Which task"), "task"), Field("result", ("做了什么", "What was done"), hint=IMPERSONAL)),
         _same("task_id", "result"),
         "done",
     ),

@@ -1,23 +1,20 @@
 """tracking's pages: the start page, the reporter's own page, the public board, and how data is protected."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.tracking.bootstrap import Reading
 from shared.problems import not_found
 from shared.regions import LADDER, Region, Regions
 from shared.security.access import check
-from shared.security.principal import Principal
 from shared.web.pages import Pages, ask_or_fail
 from shared.web.pages.instants import SHANGHAI
-from shared.web.pages.sessions import signed_in
+from shared.web.pages.sessions import Person
 
 router = APIRouter()
-
-Person = Annotated[Principal, Depends(signed_in)]
 
 DISCS = {
     "Escalated": "up",
@@ -53,7 +50,6 @@ async def track(token: str, request: Request) -> Response:
     return PAGES.show(
         request,
         "track",
-        headers={"Cache-Control": "no-store"},
         issue=issue,
         token=token,
         ladder=_ladder(issue),
@@ -120,7 +116,7 @@ async def ledger(request: Request, person: Person, q: str = "", state: str = "",
 async def issue(issue_id: str, request: Request, person: Person) -> Response:
     """The ledger card of an issue, and its story."""
     told = await ask_or_fail(request, f"/api/tracking/v1/issues/{issue_id}")
-    return PAGES.show(request, "card", headers={"Cache-Control": "no-store"}, person=person, issue=told)
+    return PAGES.show(request, "card", person=person, issue=told)
 
 
 @router.get("/figures")

@@ -30,12 +30,17 @@ class Answer:
         return self.status < 400
 
     @property
+    def detail(self) -> str:
+        """What the refusal says as a whole."""
+        return str(self.body.get("detail", self.status))
+
+    @property
     def wrong(self) -> dict[str, str]:
-        """What is wrong with which field: text by the name of the body's member; "" for the body as a whole."""
+        """What is wrong with which field: text by the name of the body's member; "" and `detail` where no field is named."""
         found: dict[str, str] = {}
         for error in self.body.get("errors", ()):
             found.setdefault(error["pointer"].lstrip("/").partition("/")[0], error["detail"])
-        return found
+        return found or {"": self.detail}
 
 
 class Refused(Exception):

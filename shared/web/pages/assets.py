@@ -4,7 +4,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from shared.problems import not_found
 
@@ -22,19 +22,19 @@ def address(name: str) -> str:
 
 @cache
 def _digest(name: str) -> str:
-    return sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
+    return sha256(_contents()[name]).hexdigest()[:12]
 
 
 @cache
-def _content(name: str) -> bytes:
-    return (FOLDER / name).read_bytes()
+def _contents() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in FOLDER.iterdir()}
 
 
-@router.get("/assets/{digest}/{name}", include_in_schema=False)
-async def asset(digest: str, name: str, request: Request) -> Response:
+@router.get("/assets/{digest}/{name}")
+async def asset(digest: str, name: str) -> Response:
     """A file of this release. A page of an older one gets today's file too, but is not told to keep it."""
     kind = _TYPES.get(Path(name).suffix)
-    if kind is None or name not in {path.name for path in FOLDER.iterdir()}:
+    if kind is None or name not in _contents():
         raise not_found()
     keep = "public, max-age=31536000, immutable" if digest == _digest(name) else "no-cache"
-    return Response(_content(name), media_type=kind, headers={"Cache-Control": keep})
+    return Response(_contents()[name], media_type=kind, headers={"Cache-Control": keep})

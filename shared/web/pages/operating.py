@@ -1,7 +1,5 @@
 """What an operator sees of one service: whether what it needs answers, and its dead letters."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -10,10 +8,9 @@ from shared.security.access import check
 from shared.security.principal import Principal
 from shared.web.pages.asking import ask, ask_or_fail
 from shared.web.pages.rendering import Pages
-from shared.web.pages.sessions import same_origin, signed_in
+from shared.web.pages.sessions import Person, same_origin
 
 _PAGES = Pages("shared.web.pages")
-_Person = Annotated[Principal, Depends(signed_in)]
 
 
 def operating(service: str) -> APIRouter:
@@ -21,18 +18,18 @@ def operating(service: str) -> APIRouter:
     router = APIRouter(prefix=f"/operate/{service}", dependencies=[Depends(same_origin)])
 
     @router.get("")
-    async def operate(request: Request, person: _Person) -> Response:
+    async def operate(request: Request, person: Person) -> Response:
         return await _shown(request, person, service, "")
 
     @router.post("/{letter}/{decision}")
-    async def decide(letter: int, decision: str, request: Request, person: _Person) -> Response:
+    async def decide(letter: int, decision: str, request: Request, person: Person) -> Response:
         if decision not in ("replay", "discard"):
             raise not_found()
         reason = str((await request.form()).get("reason", "")).strip()
         answer = await ask(request, "POST", f"/api/{service}/v1/dead-letters/{letter}/{decision}", json={"reason": reason})
         if answer.good:
             return RedirectResponse(f"/operate/{service}", 303)
-        return await _shown(request, person, service, str(answer.body.get("detail", answer.status)), answer.status)
+        return await _shown(request, person, service, answer.detail, answer.status)
 
     return router
 
@@ -45,7 +42,6 @@ async def _shown(request: Request, person: Principal, service: str, wrong: str, 
         request,
         "operate",
         status=status,
-        headers={"Cache-Control": "no-store"},
         person=person,
         service=service,
         ready=ready.body,

@@ -15,6 +15,8 @@ from shared.problem_texts import Language
 from shared.web.pages import instants
 from shared.web.pages.assets import address
 from shared.web.pages.languages import COOKIE, PARAMETER, chosen
+from shared.web.pages.sessions import keep
+from shared.web.pages.standing import standing_of
 
 POLICY = "; ".join(
     (
@@ -60,6 +62,7 @@ class Pages:
         page = HTMLResponse(content, status, every)
         if request.query_params.get(PARAMETER) == language:
             page.set_cookie(COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax")
+        keep(request, page)
         return page
 
 
@@ -95,6 +98,7 @@ def _given(request: Request, language: Language) -> dict[str, object]:
         "due": in_words(instants.due),
         "span": partial(instants.span, language=language),
         "seconds_to": seconds_to,
+        "standing_of": partial(standing_of, now=now),
     }
 
 

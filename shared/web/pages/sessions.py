@@ -1,8 +1,8 @@
 """Who is signed in on the pages: a short access token lies in a cookie that no script reads, and routing renews it."""
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from shared.problems import Problem
@@ -33,6 +33,9 @@ async def signed_in(request: Request) -> Principal:
         return await verifier.verify(token)
     except InvalidToken:
         raise Problem("token_invalid", 401) from None
+
+
+Person = Annotated[Principal, Depends(signed_in)]
 
 
 async def same_origin(request: Request) -> None:
