@@ -3,11 +3,12 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
+import orjson
 import psycopg
 from sqlalchemy import Engine, Table, event
-from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -104,12 +105,30 @@ def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
         hooks.append(hook)
 
 
-def upsert(table: Table) -> Insert:
-    """Insert rows, or replace those with the same key. Made once and executed with rows, it is compiled once."""
-    statement = insert(table)
+async def upsert(session: AsyncSession, table: Table, rows: Sequence[object], *, replace: bool = True) -> int:
+    """Insert rows; those whose key is there already are replaced, or left as they are. Returns how many were written.
+
+    They go as one JSON document, dataclasses and all: bound one by one, their values cost several times what the database does with them,
+    and SQLAlchemy compiles a statement with ON CONFLICT each time anew (3 to 6 ms).
+
+    Args:
+        session: the transaction.
+        table: a table of the role's own schema.
+        rows: mappings or dataclasses with a value for every column; what is missing becomes NULL, not the column's default.
+        replace: whether a row that is there already is replaced.
+    """
+    if not rows:
+        return 0
+    return (await execute(session, _upsert(table, replace), (orjson.dumps(rows).decode(),))).rowcount
+
+
+@cache
+def _upsert(table: Table, replace: bool) -> str:
     keys = [column.name for column in table.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=keys, set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    changes = ", ".join(f"{column.name} = excluded.{column.name}" for column in table.c if column.name not in keys)
+    return (
+        f"INSERT INTO {table.name} SELECT * FROM jsonb_populate_recordset(NULL::{table.name}, %s::jsonb)"
+        f" ON CONFLICT ({', '.join(keys)}) DO {f'UPDATE SET {changes}' if replace else 'NOTHING'}"
     )
 
 

@@ -14,6 +14,7 @@ from shared.messaging.api import NOT_FOUND, JetStreamError, call
 from shared.messaging.connection import connect
 from shared.messaging.topology import DEAD_STREAM, STREAM, ensure_topology
 from tests.support.servers import NatsAddress, Servers, StackDatabase, free_base, fresh_database
+from tests.support.waiting import eventually
 
 _numbers = count(1)
 
@@ -67,6 +68,10 @@ def stack_database(servers: Servers) -> Iterator[StackDatabase]:
         yield database
 
 
+FOLDER_IN_USE = 10049
+"""JetStream's answer while it still removes the files of the stream that had the name before."""
+
+
 @pytest.fixture
 async def nats(servers: Servers) -> NatsAddress:
     """NATS with the users of nats.conf; the streams are made anew and empty for each test."""
@@ -80,7 +85,17 @@ async def nats(servers: Servers) -> NatsAddress:
             except JetStreamError as error:
                 if error.code not in NOT_FOUND:
                     raise
-        await ensure_topology(relay)
+
+        async def made() -> bool:
+            try:
+                await ensure_topology(relay)
+            except JetStreamError as error:
+                if error.code != FOLDER_IN_USE:
+                    raise
+                return False
+            return True
+
+        await eventually(made)
     finally:
         await relay.close()
     return address

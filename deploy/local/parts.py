@@ -8,8 +8,11 @@ from deploy.local.environment import environment
 from deploy.local.layout import SERVICES, Layout, kind_and_number
 from deploy.local.processes import READY, Part, Probe, file_probe, http_probe, tied, yielding
 
-YIELDING = ("tracking", "notify")
-"""Services that only tell of what was decided. On a machine that is short of CPU they lag, so that deadlines do not."""
+YIELDING = {"tracking": 10, "notify": 19, "sinks": 19}
+"""How far parts stand back that only tell of what was decided: on a machine that is short of CPU they lag, so that deadlines do not.
+
+Somebody waits for a page of tracking; a message may come some seconds later.
+"""
 
 
 def parts(layout: Layout) -> tuple[Part, ...]:
@@ -26,7 +29,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
             _python(layout, name, "services.routing.entrypoints.worker", needs=(*base, "temporal"))
             for name in layout.replicas_of("routing-worker")
         ),
-        _python(layout, "sinks", "deploy.local.sinks", ready=http_probe(layout.port("sms_sink"), "/messages"), yields=True),
+        _python(layout, "sinks", "deploy.local.sinks", ready=http_probe(layout.port("sms_sink"), "/messages")),
         gateway.part(layout),
     )
 
@@ -41,15 +44,14 @@ def _database(layout: Layout) -> Part:
 def _service(layout: Layout, name: str, needs: tuple[str, ...]) -> Part:
     service, _ = kind_and_number(name)
     ready = http_probe(layout.port(name), f"/api/{service}/health/ready")
-    return _python(layout, name, f"services.{service}", needs=needs, ready=ready, yields=service in YIELDING)
+    return _python(layout, name, f"services.{service}", needs=needs, ready=ready)
 
 
-def _python(
-    layout: Layout, name: str, module: str, *, needs: tuple[str, ...] = (), ready: Probe | None = None, yields: bool = False
-) -> Part:
+def _python(layout: Layout, name: str, module: str, *, needs: tuple[str, ...] = (), ready: Probe | None = None) -> Part:
     command = tied((sys.executable, "-m", module), signal.SIGKILL)
-    if yields:
-        command = yielding(command)
+    kind, _ = kind_and_number(name)
+    if kind in YIELDING:
+        command = yielding(command, YIELDING[kind])
     health = layout.health_file(name)
     # A report of the last run must not speak for this one.
     prepare = None if ready else lambda: health.unlink(missing_ok=True)

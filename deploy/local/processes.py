@@ -96,10 +96,10 @@ def tied(command: tuple[str, ...], death: signal.Signals) -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", death.name[3:], *command) if setpriv else command
 
 
-def yielding(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command at a lower priority; unchanged where `nice` is missing."""
+def yielding(command: tuple[str, ...], by: int) -> tuple[str, ...]:
+    """The command at a priority that is lower by up to 19; unchanged where `nice` is missing."""
     nice = shutil.which("nice")
-    return (nice, "-n", "10", *command) if nice else command
+    return (nice, "-n", str(by), *command) if nice else command
 
 
 def spawn(part: Part, logs: Path) -> "subprocess.Popen[bytes]":

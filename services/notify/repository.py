@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BindParameter, Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -19,8 +17,28 @@ from shared.contracts.values import Officer, Unit
 from shared.database import table_of, upsert
 from shared.ids import new_id
 
-_SAVE_ISSUE = upsert(table_of(IssueRow))
-_QUEUE = insert(table_of(NoticeRow)).on_conflict_do_nothing(index_elements=["notice_id"]).returning(table_of(NoticeRow).c.notice_id)
+
+def _next() -> "Select[tuple[NoticeRow]]":
+    earlier = aliased(NoticeRow)
+    now: BindParameter[datetime] = bindparam("now")
+    held_up = exists().where(
+        col(earlier.issue_id) == col(NoticeRow.issue_id),
+        col(earlier.recipient) == col(NoticeRow.recipient),
+        col(earlier.event_version) < col(NoticeRow.event_version),
+        col(earlier.state) == "queued",
+        (col(earlier.due_at) <= now) | col(earlier.claim).is_not(None),
+    )
+    return (
+        select(NoticeRow)
+        .where(col(NoticeRow.state) == "queued", col(NoticeRow.due_at) <= now, ~held_up)
+        .order_by(col(NoticeRow.due_at), col(NoticeRow.event_version))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+_NEXT = _next()
+"""Made once: it is asked for every notice, and making it costs as much as asking."""
 
 
 async def issue(session: AsyncSession, issue_id: str) -> Issue | None:
@@ -32,7 +50,7 @@ async def issue(session: AsyncSession, issue_id: str) -> Issue | None:
 async def save_issue(session: AsyncSession, known: Issue) -> None:
     """Keep what is remembered of an issue."""
     values = {"issue_id": known.issue_id, "region": known.region, "category": known.category, "known": known.model_dump(mode="json")}
-    await session.execute(_SAVE_ISSUE, values)
+    await upsert(session, table_of(IssueRow), [values])
 
 
 async def queue(session: AsyncSession, recorded: Recorded[Event], notice: Notice, *, issue: Issue | None, now: datetime) -> bool:
@@ -56,7 +74,7 @@ async def queue(session: AsyncSession, recorded: Recorded[Event], notice: Notice
         "traceparent": recorded.traceparent,
         "queued_at": now,
     }
-    return (await session.execute(_QUEUE, values)).first() is not None
+    return await upsert(session, table_of(NoticeRow), [values], replace=False) == 1
 
 
 async def claim(session: AsyncSession, *, now: datetime, lease: timedelta) -> NoticeRow | None:
@@ -65,22 +83,7 @@ async def claim(session: AsyncSession, *, now: datetime, lease: timedelta) -> No
     An earlier notice to the same recipient about the same issue goes first, also while another worker has it, so that "assigned" does not
     overtake "received". One that waits for its next try holds up nobody.
     """
-    earlier = aliased(NoticeRow)
-    held_up = exists().where(
-        col(earlier.issue_id) == col(NoticeRow.issue_id),
-        col(earlier.recipient) == col(NoticeRow.recipient),
-        col(earlier.event_version) < col(NoticeRow.event_version),
-        col(earlier.state) == "queued",
-        (col(earlier.due_at) <= now) | col(earlier.claim).is_not(None),
-    )
-    due = (
-        select(NoticeRow)
-        .where(col(NoticeRow.state) == "queued", col(NoticeRow.due_at) <= now, ~held_up)
-        .order_by(col(NoticeRow.due_at), col(NoticeRow.event_version))
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    row = (await session.execute(due)).scalar_one_or_none()
+    row = (await session.execute(_NEXT, {"now": now})).scalar_one_or_none()
     if row is not None:
         row.claim, row.due_at = new_id(), now + lease
         await session.flush()
@@ -153,16 +156,16 @@ async def queue_age(session: AsyncSession, now: datetime) -> timedelta:
 
 async def save_officers(session: AsyncSession, officers: Sequence[Officer]) -> None:
     """Add or replace staff members."""
-    await _upsert(
+    await upsert(
         session,
-        OfficerRow,
+        table_of(OfficerRow),
         [officer.model_dump(mode="json", include={"officer_id", "role", "regions", "units", "email"}) for officer in officers],
     )
 
 
 async def save_units(session: AsyncSession, units: Sequence[Unit]) -> None:
     """Add or replace names of units."""
-    await _upsert(session, UnitRow, [unit.model_dump(include={"unit_id", "zh", "en"}) for unit in units])
+    await upsert(session, table_of(UnitRow), [unit.model_dump(include={"unit_id", "zh", "en"}) for unit in units])
 
 
 async def remove_from_directory(session: AsyncSession, removed: Sequence[str]) -> None:
@@ -186,8 +189,3 @@ async def unit_names(session: AsyncSession, unit_ids: Sequence[str]) -> dict[str
     """Names (zh, en) of those units that the directory knows."""
     rows = (await session.execute(select(UnitRow).where(col(UnitRow.unit_id).in_(unit_ids)))).scalars().all()
     return {row.unit_id: (row.zh, row.en) for row in rows}
-
-
-async def _upsert(session: AsyncSession, model: type[Any], rows: list[dict[str, Any]]) -> None:
-    if rows:
-        await session.execute(upsert(table_of(model)), rows)

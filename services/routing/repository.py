@@ -15,12 +15,10 @@ from services.routing.tables import IssueRow
 from shared.database import table_of, upsert
 from shared.regions import LADDER, at_level
 
-_SAVE = upsert(table_of(IssueRow))
-
 
 async def save(session: AsyncSession, issue: Issue) -> None:
     """Write the current-state row, in the transaction of the events that made it."""
-    await session.execute(_SAVE, row_of(issue))
+    await upsert(session, table_of(IssueRow), [row_of(issue)])
 
 
 def row_of(issue: Issue) -> dict[str, object]:

@@ -5,11 +5,9 @@ apply an event again: what the ledger already has is skipped.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-import orjson
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.columns import columns_of, entry_from
@@ -20,7 +18,7 @@ from services.tracking.domain.transitions import Transition, transition_of
 from services.tracking.tables import LIVE, Officers, Projections, Topics, Units
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DirectoryChanged
-from shared.database import execute, table_of, upsert
+from shared.database import table_of, upsert
 
 
 class Projector:
@@ -62,10 +60,9 @@ class Projector:
                 transitions.append(transition)
         if not changed:
             return
-        await _write(session, self.tables.ledger, [columns_of(entry) for entry in changed.values()], replace=True)
-        await _write(session, self.tables.timeline, moments)
-        if transitions:
-            await _write(session, self.tables.transitions, transitions)
+        await upsert(session, self.tables.ledger, [columns_of(entry) for entry in changed.values()])
+        await upsert(session, self.tables.timeline, moments, replace=False)
+        await upsert(session, self.tables.transitions, transitions, replace=False)
 
     async def _entries(self, session: AsyncSession, issue_ids: set[str]) -> dict[str, LedgerEntry]:
         ledger = self.tables.ledger
@@ -73,24 +70,6 @@ class Projector:
             await session.execute(select(ledger).where(ledger.c.issue_id.in_(sorted(issue_ids))).with_for_update())
         ).all()
         return {row.issue_id: entry_from(row) for row in rows}
-
-
-async def _write(session: AsyncSession, table: Table, rows: Sequence[object], *, replace: bool = False) -> None:
-    """Insert rows; those whose key is there already are replaced, or left as they are.
-
-    They go as one JSON document, dataclasses and all: bound one by one, their values cost several times what the database does with them.
-    """
-    await execute(session, _statement(table, replace), (orjson.dumps(rows).decode(),))
-
-
-@cache
-def _statement(table: Table, replace: bool) -> str:
-    keys = [column.name for column in table.primary_key]
-    changes = ", ".join(f"{column.name} = excluded.{column.name}" for column in table.c if column.name not in keys)
-    return (
-        f"INSERT INTO {table.name} SELECT * FROM jsonb_populate_recordset(NULL::{table.name}, %s::jsonb)"
-        f" ON CONFLICT ({', '.join(keys)}) DO {f'UPDATE SET {changes}' if replace else 'NOTHING'}"
-    )
 
 
 async def on_directory_changed(session: AsyncSession, recorded: Recorded[DirectoryChanged]) -> None:
@@ -104,7 +83,6 @@ async def on_directory_changed(session: AsyncSession, recorded: Recorded[Directo
     )
     for kind, table, values in rows:
         key = next(iter(table.primary_key))
-        if values:
-            await session.execute(upsert(table), values)
+        await upsert(session, table, values)
         if change.removed:
             await session.execute(table.update().where((kind + key).in_(change.removed)).values(active=False))

@@ -35,8 +35,8 @@ def untraced(*about: object, **how: object) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-async def write(session: Transaction, table: Table, rows: Sequence[Any], *, replace: bool = False) -> None:
-    """In place of `projections._write`: rows of tracking, those whose key is there replaced or left as they are."""
+async def write(session: Transaction, table: Table, rows: Sequence[Any], *, replace: bool = True) -> None:
+    """In place of `upsert`: rows of tracking, those whose key is there replaced or left as they are."""
     session.check()
     for row in rows:
         key = row["issue_id"] if replace else (row.issue_id, row.version)
@@ -121,7 +121,7 @@ def simulated(cell: Cell) -> Iterator[None]:
         "services.notify.recipients.repository": notices,
         "services.notify.sending.MessageRow": message_row,
         "services.notify.outcomes.MessageRow": message_row,
-        "services.tracking.projections._write": write,
+        "services.tracking.projections.upsert": write,
     }
     with ExitStack() as stack:
         for name, stub in stubs.items():
