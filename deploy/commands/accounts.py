@@ -55,10 +55,11 @@ def add(
     unit: Annotated[list[str] | None, typer.Option(help="<region>/<unit code>; again for more.")] = None,
     email: Annotated[str, typer.Option(help="Official address for notices.")] = "",
     password_stdin: FromStdin = False,
+    without_password: Annotated[bool, typer.Option("--without-password", help="Only the OpenID provider opens the account.")] = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Add an account; whoever handles issues enters the directory, on duty."""
-    password = _password(from_stdin=password_stdin)
+    hashed = None if without_password else Passwords().hash(_password(from_stdin=password_stdin))
     cells = {
         "officer_id": username,
         "name": name,
@@ -68,7 +69,7 @@ def add(
         "on_duty": "true",
         "email": email,
     }
-    _run(data, lambda tools: tools.accounts.add(tools.session, cells, Passwords().hash(password), by=tools.by))
+    _run(data, lambda tools: tools.accounts.add(tools.session, cells, hashed, by=tools.by))
     _console.print(f"已添加 added {username}")
 
 

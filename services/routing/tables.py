@@ -56,6 +56,22 @@ class BrowserSession(RoutingTable, table=True):
     seen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
+class OpenIdAttempt(RoutingTable, table=True):
+    """A browser that was sent to the OpenID provider and has not come back. `digest` is the SHA-256 of its cookie's secret.
+
+    `state`, `nonce` and `verifier` (PKCE) are what the provider's answer must fit; `onward` is the page to go on to.
+    """
+
+    __tablename__ = "openid_attempts"  # pyright: ignore[reportAssignmentType]
+
+    digest: str = Field(primary_key=True)
+    state: str
+    nonce: str
+    verifier: str
+    onward: str
+    begun_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
 class IssueRow(RoutingTable, table=True):
     """The present state of an issue, written in the same transaction as its events: for worklists, previews and the overdue gauge.
 

@@ -90,12 +90,17 @@ def fetch_discovered(client: httpx.AsyncClient, issuer: str) -> Fetch:
     """Fetches the JWK set that an OpenID provider's discovery document names (OpenID Connect Discovery 1.0, 4.3)."""
 
     async def fetch() -> Mapping[str, Any]:
-        found = await _json(client, issuer.rstrip("/") + "/.well-known/openid-configuration")
-        if found.get("issuer") != issuer:
-            raise ValueError("the discovery document names another issuer")
-        return await _json(client, str(found["jwks_uri"]))
+        return await _json(client, str((await discovered(client, issuer))["jwks_uri"]))
 
     return fetch
+
+
+async def discovered(client: httpx.AsyncClient, issuer: str) -> Mapping[str, Any]:
+    """The discovery document of an OpenID provider. Raises `httpx.HTTPError`, or `ValueError` where it is another issuer's or none."""
+    found = await _json(client, issuer.rstrip("/") + "/.well-known/openid-configuration")
+    if found.get("issuer") != issuer:
+        raise ValueError("the discovery document names another issuer")
+    return found
 
 
 async def _json(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:

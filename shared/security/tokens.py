@@ -101,38 +101,51 @@ class TokenVerifier:
             KeysUnavailable: when the issuer's keys cannot be had; a retry may help.
         """
         try:
-            header = jwt.get_unverified_header(token)
             named = jwt.decode(token, options={"verify_signature": False}).get("iss")
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken("malformed") from error
         issuer = self._issuers.get(named) if isinstance(named, str) else None
         if issuer is None:
             raise InvalidToken("unknown issuer")
-        kid, algorithm = header.get("kid"), header.get("alg")
-        if not isinstance(kid, str) or algorithm not in issuer.algorithms:
-            raise InvalidToken("no key id, or an algorithm that is not accepted")
-        key = await issuer.keys.key(kid)
-        if key is None or key.algorithm_name != algorithm:
-            raise InvalidToken("unknown key")
-        claims = self._checked(token, key, algorithm, issuer)
-        return issuer.principal(claims)
-
-    def _checked(self, token: str, key: jwt.PyJWK, algorithm: str, issuer: Issuer) -> Claims:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key.key,
-                algorithms=[algorithm],
-                audience=self._audience,
-                issuer=issuer.name,
-                leeway=_LEEWAY,
-                options={"require": ["exp", "iat", "iss", "aud", "sub", *issuer.required]},
-            )
-        except (jwt.PyJWTError, ValueError) as error:
-            raise InvalidToken(type(error).__name__) from error
+        claims = await verified_claims(
+            token, issuer.keys, issuer.algorithms, issuer=issuer.name, audience=self._audience, required=issuer.required
+        )
         if claims["exp"] - claims["iat"] > MAX_LIFETIME.total_seconds():
             raise InvalidToken("lives too long")
-        return claims
+        return issuer.principal(claims)
+
+
+async def verified_claims(
+    token: str, keys: KeySource, algorithms: frozenset[str], *, issuer: str, audience: str, required: Sequence[str] = ()
+) -> Claims:
+    """What a token of `issuer` for `audience` says, its signature and times checked.
+
+    Raises:
+        InvalidToken: for whatever is wrong with it.
+        KeysUnavailable: when the issuer's keys cannot be had; a retry may help.
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError) as error:
+        raise InvalidToken("malformed") from error
+    kid, algorithm = header.get("kid"), header.get("alg")
+    if not isinstance(kid, str) or algorithm not in algorithms:
+        raise InvalidToken("no key id, or an algorithm that is not accepted")
+    key = await keys.key(kid)
+    if key is None or key.algorithm_name != algorithm:
+        raise InvalidToken("unknown key")
+    try:
+        return jwt.decode(
+            token,
+            key.key,
+            algorithms=[algorithm],
+            audience=audience,
+            issuer=issuer,
+            leeway=_LEEWAY,
+            options={"require": ["exp", "iat", "iss", "aud", "sub", *required]},
+        )
+    except (jwt.PyJWTError, ValueError) as error:
+        raise InvalidToken(type(error).__name__) from error
 
 
 def claims_reader(

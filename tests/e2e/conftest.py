@@ -18,6 +18,8 @@ from tests.support.otlp import Receiver, receiver
 from tests.support.servers import free_base
 
 HUIYIN = (sys.executable, "-m", "deploy.cli")
+AWAY = {"HUIYIN_OIDC_ISSUER": "http://127.0.0.1:1", "HUIYIN_OIDC_CLIENT_ID": "huiyin-web"}
+"""An OpenID provider that nobody reaches: the page to sign in offers it all the same."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Stack:
     def huiyin(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """`huiyin WORDS --data …`; its output is part of the failure."""
         command = [*HUIYIN, *words, "--data", str(self.data)]
-        env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": self.traces.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "500"}
+        env = {**os.environ, **AWAY, "OTEL_EXPORTER_OTLP_ENDPOINT": self.traces.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "500"}
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400, env=env)
         assert not check or done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done

@@ -119,6 +119,7 @@ async def pages(api: Api) -> Mapping[str, Any]:
             "notice": f"/board/{county}/notice",
             "privacy": "/privacy",
             "sign-in": "/sign-in",
+            "sign-in-refused": "/sign-in?refused=openid_away",
             "missing": "/t/nobody",
         },
         "staff": {

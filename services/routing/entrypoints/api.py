@@ -7,7 +7,18 @@ import httpx
 from fastapi import FastAPI
 
 from services.routing.bootstrap import App
-from services.routing.entrypoints import calendars, directory, issues, pages, policies, policy_previews, rollouts, rules_pages, sessions
+from services.routing.entrypoints import (
+    calendars,
+    directory,
+    issues,
+    openid,
+    pages,
+    policies,
+    policy_previews,
+    rollouts,
+    rules_pages,
+    sessions,
+)
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
 
@@ -18,7 +29,7 @@ DESCRIPTION = "Who is in charge and until when: assignment, deadlines, escalatio
 async def make_api(app: App) -> AsyncIterator[FastAPI]:
     """The application over what `bootstrap` built."""
     async with httpx.AsyncClient(trust_env=False) as client:
-        yield create_app(
+        api = create_app(
             "routing",
             settings=app.settings,
             database=app.database,
@@ -32,8 +43,10 @@ async def make_api(app: App) -> AsyncIterator[FastAPI]:
                 rollouts.router,
                 calendars.router,
             ],
-            pages=[pages.router, rules_pages.router],
+            pages=[pages.router, openid.router, rules_pages.router],
             body_limits={directory.IMPORT_PATH: directory.MAX_IMPORT},
             verifier=token_verifier(app.settings, client, own_keys=app.staff.keys),
             description=DESCRIPTION,
         )
+        api.state.openid = openid.open_id(app, client)
+        yield api

@@ -15,7 +15,9 @@ from services.routing.domain.life import allowed
 from services.routing.domain.state import Issue
 from services.routing.entrypoints import work_forms
 from services.routing.entrypoints.issues import known
+from services.routing.openid import REFUSALS
 from shared.ids import is_id, new_id
+from shared.problem_texts import Text
 from shared.problems import Problem, not_found
 from shared.regions import LADDER, at_level
 from shared.security.access import ACTIONS, check
@@ -44,34 +46,31 @@ router = APIRouter(dependencies=[Depends(same_origin), Depends(renewed)])
 
 
 @router.get("/sign-in")
-async def ask_to_sign_in(request: Request, next: str = "/work") -> Response:
-    """The form; straight on for whoever has a session that only needs a new token."""
+async def ask_to_sign_in(request: Request, next: str = "/work", refused: str = "") -> Response:
+    """The form; straight on for whoever has a session that only needs a new token. `refused`: why the OpenID provider's word did not do."""
     if getattr(request.state, "renewed", None):
-        return keep(request, RedirectResponse(_inside(next), 303))
-    return PAGES.show(request, "sign_in", next=_inside(next), username="", wrong={}, demo=_app(request).settings.demo)
+        return keep(request, RedirectResponse(inside(next), 303))
+    return _form(request, inside(next), refused=REFUSALS.get(refused))
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     """Name and password."""
     form = await request.form()
-    username, onward = str(form.get("username", "")).strip(), _inside(str(form.get("next", "")))
+    username, onward = str(form.get("username", "")).strip(), inside(str(form.get("next", "")))
     asked = {"username": username, "password": str(form.get("password", ""))}
     answer = await ask(request, "POST", "/api/routing/v1/sessions", json=asked)
     if not answer.good:
         kept = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}
-        return PAGES.show(
-            request,
-            "sign_in",
-            status=200 if answer.status == 401 else answer.status,
-            headers=kept,
-            next=onward,
-            username=username,
-            wrong=answer.wrong,
-            demo=_app(request).settings.demo,
-        )
+        status = 200 if answer.status == 401 else answer.status
+        return _form(request, onward, status=status, headers=kept, username=username, wrong=answer.wrong)
+    return await signed_in_as(request, username, str(answer.body["access_token"]), onward)
+
+
+async def signed_in_as(request: Request, username: str, token: str, onward: str) -> Response:
+    """On to the page, with a new session of this browser for somebody who was found to be who they say."""
     secret = await _app(request).staff.browsers.begin(username, request.headers.get("user-agent", ""))
-    onwards = keep(request, RedirectResponse(onward, 303), str(answer.body["access_token"]))
+    onwards = keep(request, RedirectResponse(onward, 303), token)
     put(request, onwards, SESSION, secret, int(LONGEST.total_seconds()))
     return onwards
 
@@ -204,7 +203,34 @@ def _app(request: Request) -> App:
     return app
 
 
-def _inside(address: str) -> str:
+def _form(
+    request: Request,
+    onward: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    username: str = "",
+    wrong: Mapping[str, str] | None = None,
+    refused: Text | None = None,
+) -> Response:
+    """The form to sign in, and the way to the OpenID provider where there is one."""
+    settings = _app(request).settings
+    provider = (settings.oidc_name_zh, settings.oidc_name_en) if settings.oidc_client_id else None
+    return PAGES.show(
+        request,
+        "sign_in",
+        status=status,
+        headers=headers,
+        next=onward,
+        username=username,
+        wrong=wrong or {},
+        refused=refused if provider else None,
+        provider=provider,
+        demo=settings.demo,
+    )
+
+
+def inside(address: str) -> str:
     """Where to go on: a page of ours, whatever the address says."""
     return address if address.startswith("/") and not address.startswith(("//", "/\\")) else "/work"
 

@@ -89,9 +89,9 @@ class Office:
 
 
 @asynccontextmanager
-async def office(database: StackDatabase, folder: Path, now: datetime = MONDAY) -> AsyncIterator[Office]:
-    """Seeded as the demo is. Whose tokens the API itself signs needs the real `now`."""
-    values = settings_for(database, folder).model_dump()
+async def office(database: StackDatabase, folder: Path, now: datetime = MONDAY, **further: Any) -> AsyncIterator[Office]:
+    """Seeded as the demo is, with `further` settings. Whose tokens the API itself signs needs the real `now`."""
+    values = settings_for(database, folder).model_dump() | further
     async with bootstrap(Settings.model_validate(values)) as app:
         await app.seed()
         clock = ManualClock(now)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -62,7 +63,7 @@ def huiyin(layout: Layout, *arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(app, [*arguments, "--data", str(layout.data)], input=typed)
 
 
-def stored(layout: Layout, username: str) -> tuple[str, bool]:
+def stored(layout: Layout, username: str) -> tuple[Any, bool]:
     with psycopg.connect(postgres.superuser_url(layout, bootstrap_database.DATABASE)) as connection:
         row = connection.execute("SELECT password_hash, active FROM routing.accounts WHERE username = %s", [username]).fetchone()
     assert row is not None
@@ -86,6 +87,12 @@ def test_an_account_is_added_listed_changed_and_disabled(layout: Layout) -> None
     again = huiyin(layout, "add", "li", *CADRE, "--password-stdin", typed="correct horse\n")
     assert isinstance(again.exception, StackError)
     assert "li" in str(again.exception)
+
+
+def test_an_account_without_a_password_is_for_the_openid_provider(layout: Layout) -> None:
+    added = huiyin(layout, "add", "zhao", *CADRE, "--without-password")
+    assert added.exit_code == 0, added.output
+    assert stored(layout, "zhao") == (None, True)
 
 
 def test_mistakes_are_one_sentence(layout: Layout) -> None:

@@ -1,0 +1,1 @@
+"""A real OpenID provider (npm's oidc-provider), and a hostile one."""
