@@ -51,6 +51,9 @@ class CommonSettings(BaseSettings):
     trace_sql: bool = False
     """A span for each SQL statement: costs about a third of the throughput."""
 
+    trace_viewer: str | None = Field(default=None, pattern=r"^https?://\S*\{trace_id\}\S*$")
+    """Where operators see a trace, e.g. `https://jaeger.example/trace/{trace_id}`; without it pages list the last spans alone."""
+
     requests_at_once: int = Field(default=32, gt=0)
     """Requests at work in one process, commands and reads each; about as many as it has connections to the database."""
     requests_waiting: int = Field(default=256, ge=0)

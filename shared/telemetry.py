@@ -5,6 +5,7 @@ Nothing here ever takes a body, a parameter or an error's message of a server in
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared import logs
+from shared import logs, spans
 
 __all__ = [
     "context_from",
@@ -34,6 +35,7 @@ __all__ = [
     "instrument",
     "instrument_client",
     "is_exported",
+    "keep_request",
     "linked_root_span",
     "setup",
     "span",
@@ -139,15 +141,38 @@ def _opened(name: str, attributes: Mapping[str, Any], context: Context | None, k
     opened = _TRACER.start_span(
         name, context, kind, attributes, [Link(trace.get_current_span(context_from(link)).get_span_context()) for link in links]
     )
+    above = trace.get_current_span(context).get_span_context().span_id
     token = attach(trace.set_span_in_context(opened, context))
+    began, started, failed = time.time_ns(), time.perf_counter_ns(), None
     try:
         yield opened
     except Exception as error:
-        opened.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        failed = type(error).__name__
+        opened.set_status(Status(StatusCode.ERROR, failed))
         raise
     finally:
         detach(token)
         opened.end()
+        own = opened.get_span_context()
+        if own.is_valid:
+            took = time.perf_counter_ns() - started
+            spans.keep(spans.Kept(own.trace_id, own.span_id, above, name, began, took, failed, attributes))
+
+
+def keep_request(name: str, seconds: float, *, issue_id: str | None, result: str) -> None:
+    """Keep the request that ends now, whose span is the current one, among the last spans (`shared.spans`).
+
+    Args:
+        name: method and route.
+        seconds: what it took.
+        issue_id: what it was about.
+        result: `ok` or the code of the refusal.
+    """
+    own = trace.get_current_span().get_span_context()
+    if own.is_valid:
+        took = int(seconds * 1e9)
+        attributes = {spans.ISSUE: issue_id, "huiyin.result": result}
+        spans.keep(spans.Kept(own.trace_id, own.span_id, 0, name, time.time_ns() - took, took, None, attributes))
 
 
 def current_traceparent() -> str | None:

@@ -49,6 +49,8 @@ def _own(layout: Layout, kind: str, number: int) -> dict[str, str]:
     match kind:
         case "intake":
             return {**internal, "HUIYIN_ATTACHMENTS_DIR": str(layout.data / "attachments")}
+        case "routing":
+            return {"HUIYIN_TEMPORAL_UI": layout.url("temporal_ui")}
         case "routing-worker":
             return {"HUIYIN_METRICS_PORT": str(layout.port(numbered("routing_worker_metrics", number)))}
         case "relay":

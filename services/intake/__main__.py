@@ -15,6 +15,9 @@ from shared.security.tokens import TokenVerifier
 from shared.web import server
 from shared.web.app import create_app
 from shared.web.health import Check
+from shared.web.operation import Operation
+
+DURABLE = "intake"
 
 
 def application(app: App, *, checks: dict[str, Check] | None = None, verifier: TokenVerifier | None = None) -> FastAPI:
@@ -28,6 +31,7 @@ def application(app: App, *, checks: dict[str, Check] | None = None, verifier: T
         pages=[pages.router],
         checks=checks,
         verifier=verifier,
+        operation=Operation(durables=(DURABLE,)),
         body_limits={attachments_api.PATH: attachments_api.BODY_LIMIT} | pages.BODY_LIMITS,
         description="Receives issues, keeps the reporter's personal data, and is the reporter's way back in.",
     )
@@ -39,7 +43,7 @@ async def main() -> None:
     telemetry.setup("intake", trace_sql=settings.trace_sql)
     async with bootstrap(settings) as app, jetstream(settings) as nats:
         await app.erasure.erase_again(who="system")
-        subscriber = Subscriber(durable="intake", nats=nats, database=app.database, handlers=HANDLERS)
+        subscriber = Subscriber(durable=DURABLE, nats=nats, database=app.database, handlers=HANDLERS)
         await server.run(
             application(app, checks={"nats": _answers(nats)}),
             host=settings.http_host,

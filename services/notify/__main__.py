@@ -3,8 +3,9 @@
 import asyncio
 
 from services.notify.bootstrap import bootstrap
-from services.notify.entrypoints import pages
-from services.notify.entrypoints.api import router
+from services.notify.entrypoints import api as notices
+from services.notify.entrypoints import failed, failed_pages, pages
+from services.notify.entrypoints.operation import operation
 from services.notify.settings import Settings
 from shared import telemetry
 from shared.web import server
@@ -21,8 +22,9 @@ async def main() -> None:
             settings=settings,
             database=app.database,
             services=app,
-            routers=[router],
-            pages=[pages.router],
+            routers=[notices.router, failed.router],
+            pages=[pages.router, failed_pages.router],
+            operation=operation(app),
             checks={"nats": app.nats_answers},
             description="Notices: what reporters and staff were told, and what became of it.",
         )

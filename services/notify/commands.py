@@ -42,11 +42,30 @@ class NoticeView(BaseModel):
     messages: list[MessageView]
 
 
+class FailedNotice(NoticeView):
+    """A notice that failed for good, as operators see it. Both are null where it is about no issue."""
+
+    issue_id: str | None
+    number: str | None
+
+
+class FailedNotices(BaseModel):
+    """A page of them, newest first; `next` is the cursor of the following one. `reasons`: how many failed altogether, by reason."""
+
+    items: list[FailedNotice]
+    next: str | None
+    reasons: dict[str, int]
+
+
 class Commands:
     """Reads and resends. Each method runs inside the caller's transaction."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
+
+    async def now(self, session: AsyncSession) -> datetime:
+        """The instant by which notices are due."""
+        return await self._clock.now(session)
 
     async def issue(self, session: AsyncSession, issue_id: str) -> Issue | None:
         """The issue, for the caller's rights; None while no event of it has come."""
@@ -55,6 +74,29 @@ class Commands:
     async def notices(self, session: AsyncSession, issue_id: str) -> list[NoticeView]:
         """What was told of an issue, oldest first; for each event the reporter's notice before those to staff."""
         return [_view(notice, messages) for notice, messages in await repository.notices_of(session, issue_id)]
+
+    async def failed(
+        self,
+        session: AsyncSession,
+        *,
+        reason: str | None = None,
+        channel: str | None = None,
+        issue_id: str | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int,
+    ) -> FailedNotices:
+        """Notices that failed for good, newest first. `after` is the end and the id of the last one of the page before."""
+        rows = await repository.failed(session, reason=reason, channel=channel, issue_id=issue_id, after=after, limit=limit + 1)
+        items = [
+            FailedNotice(**_view(notice, messages).model_dump(), issue_id=notice.issue_id, number=number)
+            for notice, number, messages in rows[:limit]
+        ]
+        last = rows[limit - 1][0] if len(rows) > limit else None
+        return FailedNotices(
+            items=items,
+            next=f"{last.ended_at.isoformat()}|{last.notice_id}" if last and last.ended_at else None,
+            reasons=await repository.failed_by_reason(session),
+        )
 
     async def resend(self, session: AsyncSession, notice_id: str) -> NoticeRow:
         """Queue a notice once more, with a new message id, on every channel anew.

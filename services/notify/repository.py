@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BindParameter, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import BindParameter, Select, bindparam, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -133,13 +133,55 @@ async def without_receipt(session: AsyncSession, *, accepted_before: datetime, l
 async def notices_of(session: AsyncSession, issue_id: str) -> Sequence[tuple[NoticeRow, Sequence[MessageRow]]]:
     """Every notice of an issue with all its messages, oldest first."""
     notices = (await session.execute(select(NoticeRow).where(col(NoticeRow.issue_id) == issue_id))).scalars().all()
-    ids = [notice.notice_id for notice in notices]
-    rows = (await session.execute(select(MessageRow).where(col(MessageRow.notice_id).in_(ids)))).scalars().all()
-    by_notice: dict[str, list[MessageRow]] = {}
-    for row in sorted(rows, key=lambda row: row.first_tried_at):
-        by_notice.setdefault(row.notice_id, []).append(row)
+    by_notice = await _messages_by_notice(session, [notice.notice_id for notice in notices])
     ordered = sorted(notices, key=lambda notice: (notice.event_version, notice.recipient != REPORTER, notice.recipient))
     return [(notice, by_notice.get(notice.notice_id, [])) for notice in ordered]
+
+
+async def failed(
+    session: AsyncSession,
+    *,
+    reason: str | None,
+    channel: str | None,
+    issue_id: str | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[tuple[NoticeRow, str | None, Sequence[MessageRow]]]:
+    """Notices that failed for good, newest first, each with its issue's number and all its messages. `after` is the place of the last."""
+    place = tuple_(col(NoticeRow.ended_at), col(NoticeRow.notice_id))
+    query = (
+        select(NoticeRow, col(IssueRow.known)["number"].astext)
+        .outerjoin(IssueRow, col(IssueRow.issue_id) == col(NoticeRow.issue_id))
+        .where(col(NoticeRow.state) == "failed")
+        .order_by(col(NoticeRow.ended_at).desc(), col(NoticeRow.notice_id).desc())
+        .limit(limit)
+    )
+    query = query if reason is None else query.where(col(NoticeRow.reason) == reason)
+    query = query if issue_id is None else query.where(col(NoticeRow.issue_id) == issue_id)
+    query = query if after is None else query.where(place < after)
+    if channel is not None:
+        ours = (col(MessageRow.notice_id) == col(NoticeRow.notice_id), col(MessageRow.channel) == channel)
+        query = query.where(exists().where(*ours, col(MessageRow.state) == "failed"))
+    found = (await session.execute(query)).all()
+    messages = await _messages_by_notice(session, [notice.notice_id for notice, _ in found])
+    return [(notice, number, messages.get(notice.notice_id, [])) for notice, number in found]
+
+
+async def failed_by_reason(session: AsyncSession, since: datetime | None = None) -> dict[str, int]:
+    """How many notices failed for good, by reason, the most frequent first; with `since` only those that did so later."""
+    query = select(col(NoticeRow.reason), func.count()).where(col(NoticeRow.state) == "failed").group_by(col(NoticeRow.reason))
+    query = query if since is None else query.where(col(NoticeRow.ended_at) > since)
+    rows = (await session.execute(query.order_by(func.count().desc(), col(NoticeRow.reason)))).all()
+    return {reason or "": count for reason, count in rows}
+
+
+async def _messages_by_notice(session: AsyncSession, notices: Sequence[str]) -> dict[str, list[MessageRow]]:
+    """All messages of these notices, in the order in which they were tried."""
+    rows = (await session.execute(select(MessageRow).where(col(MessageRow.notice_id).in_(notices)))).scalars().all()
+    found: dict[str, list[MessageRow]] = {}
+    for row in sorted(rows, key=lambda row: row.first_tried_at):
+        found.setdefault(row.notice_id, []).append(row)
+    return found
 
 
 async def forget_addresses(session: AsyncSession, issue_id: str) -> None:
@@ -152,6 +194,13 @@ async def queue_age(session: AsyncSession, now: datetime) -> timedelta:
     """For how long the oldest unsent notice has waited."""
     oldest = (await session.execute(select(func.min(col(NoticeRow.queued_at))).where(col(NoticeRow.state) == "queued"))).scalar_one()
     return now - oldest if oldest else timedelta(0)
+
+
+async def queued(session: AsyncSession, now: datetime) -> tuple[int, timedelta]:
+    """How many notices wait to be sent, and for how long the first of them has been due (not those that wait for a later try)."""
+    rows = select(func.count(), func.min(col(NoticeRow.due_at))).where(col(NoticeRow.state) == "queued")
+    count, due = (await session.execute(rows)).one()
+    return count, max(now - due, timedelta(0)) if due else timedelta(0)
 
 
 async def save_officers(session: AsyncSession, officers: Sequence[Officer]) -> None:

@@ -43,6 +43,7 @@ class NoticeRow(NotifyTable, table=True):
     __table_args__ = (
         Index("notices_queue", "due_at", postgresql_where=text("state = 'queued'")),
         Index("notices_issue", "issue_id", "recipient", "event_version"),
+        Index("notices_failed", "ended_at", "notice_id", postgresql_where=text("state = 'failed'")),
     )
 
     notice_id: str = Field(primary_key=True)

@@ -91,6 +91,12 @@ async def unenforced(session: AsyncSession, now: datetime, grace: timedelta, *, 
     return (await session.execute(query)).scalars().all()
 
 
+async def lapsed(session: AsyncSession, now: datetime) -> tuple[int, timedelta]:
+    """For how many issues something should have happened by itself already, and since when the longest of them waits."""
+    count, first = (await session.execute(select(func.count(), func.min(col(IssueRow.next_at))).where(col(IssueRow.next_at) < now))).one()
+    return count, now - first if first else timedelta(0)
+
+
 async def waiting(session: AsyncSession) -> Sequence[str]:
     """The issues for which something will happen by itself, soonest first."""
     query = select(col(IssueRow.issue_id)).where(col(IssueRow.next_at).is_not(None)).order_by(col(IssueRow.next_at))

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from pydantic import Field
+
 from shared.settings import CommonSettings
 
 
@@ -20,6 +22,8 @@ class Settings(CommonSettings):
     """Topics, units and, with HUIYIN_DEMO, the rules of the demo's labels (`policy.json`)."""
 
     temporal_namespace: str = "default"
+    temporal_ui: str | None = Field(default=None, pattern=r"^https?://\S*[^/\s]$")
+    """Base of Temporal's own pages, without a slash at the end; with it operators get a link to an issue's workflow."""
     health_file: Path | None = None
     """Where the worker, which has no port, says how it is."""
 

@@ -23,6 +23,7 @@ async def main() -> None:
             routers=api.ROUTERS,
             pages=api.PAGES,
             checks={"nats": app.nats_answers},
+            operation=api.OPERATION,
             description=api.DESCRIPTION,
         )
         await server.run(

@@ -77,6 +77,12 @@ async def find(session: AsyncSession, issue_id: str) -> Row[Any] | None:
     return (await session.execute(select(LIVE.ledger).where(LEDGER.issue_id == issue_id))).one_or_none()
 
 
+async def find_by_number(session: AsyncSession, number: str) -> str | None:
+    """The id of the newest issue with that number: after a restored backup an old one may be given out again."""
+    query = select(LEDGER.issue_id).where(LEDGER.number == number).order_by(LEDGER.raised_at.desc()).limit(1)
+    return (await session.execute(query)).scalars().first()
+
+
 async def find_by_digest(session: AsyncSession, digest: str) -> Row[Any] | None:
     """The ledger's row behind a tracking token's SHA-256."""
     return (await session.execute(select(LIVE.ledger).where(LEDGER.tracking_digest == digest))).one_or_none()

@@ -10,11 +10,14 @@ __all__ = ["NatsConnection", "connect"]
 _log = logging.getLogger(__name__)
 
 
-async def connect(url: str, name: str) -> NatsConnection:
+async def connect(url: str, name: str, *, patient: bool = True) -> NatsConnection:
     """A connection to `nats://user:password@host:port`, as `name` in the server's listings. Waits for a server that is not there yet.
 
     A cluster's servers are given with commas between; the connection is to one of them and moves to another when that is lost.
     Replies come in under `_INBOX_<user>`, which is all that the user may subscribe to: nobody can listen to another's replies.
+
+    Raises:
+        NoServersError: no server answers, where `patient` is false.
     """
     servers = url.split(",")
     user = urlsplit(servers[0]).username
@@ -42,7 +45,7 @@ async def connect(url: str, name: str) -> NatsConnection:
         servers,
         name=name,
         inbox_prefix=f"_INBOX_{user}" if user else "_INBOX",
-        max_reconnect_attempts=-1,
+        max_reconnect_attempts=-1 if patient else 1,
         reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType]  # seconds; nats-py only sleeps for it
         connect_timeout=2,
         ping_interval=5,

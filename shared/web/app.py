@@ -18,13 +18,14 @@ from shared.ratelimit import RateLimiter
 from shared.security.tokens import TokenVerifier
 from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
-from shared.web import audit_api, dead_letters_api
+from shared.web import audit_api, dead_letters_api, operation_api
 from shared.web.admission import Admission
 from shared.web.bodies import Bodies
 from shared.web.exposition import add_metrics
 from shared.web.health import Check, health_router
 from shared.web.middleware import Calls, Failures, Headers, respond
 from shared.web.openapi import document_with
+from shared.web.operation import Operation
 from shared.web.pages import assets
 from shared.web.pages.asking import Refused
 from shared.web.pages.operating import operating
@@ -45,6 +46,7 @@ def create_app(
     checks: Mapping[str, Check] | None = None,
     verifier: TokenVerifier | None = None,
     body_limits: Mapping[str, int] | None = None,
+    operation: Operation | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
     description: str = "",
 ) -> FastAPI:
@@ -60,6 +62,7 @@ def create_app(
         checks: what readiness asks, besides the database.
         verifier: reads tokens; made from settings if not given.
         body_limits: bytes of a body by exact path, where more than `MAX_JSON` is right.
+        operation: what operators are shown of this service, beside what they are of every one.
         lifespan: further set-up and tear-down.
         description: for the OpenAPI document.
     """
@@ -89,6 +92,7 @@ def create_app(
     app.state.settings = settings
     app.state.services = services
     app.state.database = database
+    app.state.operation = operation or Operation()
     app.state.verifier = verifier or token_verifier(settings, client)
     app.state.limiter = RateLimiter(database, settings) if database else None
     for router in routers:
@@ -100,6 +104,7 @@ def create_app(
     if database:
         app.include_router(audit_api.router, prefix=base)
         app.include_router(dead_letters_api.router, prefix=base)
+        app.include_router(operation_api.router, prefix=base)
     add_metrics(app, database)
     _add_handlers(app)
     app.add_middleware(

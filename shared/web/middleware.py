@@ -16,7 +16,7 @@ from shared.metrics import COMMANDS, REQUEST_SECONDS, REQUESTS
 from shared.problems import FieldError, Problem, from_database, invalid, language_of, not_found
 from shared.security.dependencies import address_of
 from shared.settings import CommonSettings
-from shared.telemetry import current_trace_id, describe_span
+from shared.telemetry import current_trace_id, describe_span, keep_request
 from shared.web.call import Call, begin, refused
 from shared.web.pages.refusals import is_page, page_of
 
@@ -91,6 +91,7 @@ class Calls:
         REQUESTS.labels(self._service, call.method, call.route, status).inc()
         REQUEST_SECONDS.labels(self._service, call.route).observe(seconds)
         describe_span(issue_id=call.issue_id, region=call.region, result=call.code)
+        keep_request(f"{call.method} {call.route}", seconds, issue_id=call.issue_id, result=call.code)
         # What a page does, it does by the API, which counts and audits it; what the page itself forbids (a forged form) is kept here.
         own = not is_page(Request(scope)) or call.code == "forbidden"
         if matched and own and call.method in _COMMANDS:

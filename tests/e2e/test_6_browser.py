@@ -133,6 +133,13 @@ async def pages(api: Api) -> Mapping[str, Any]:
             "statement": f"/statement/{issue_id}",
             "sessions": "/sessions",
         },
+        "operator": {
+            "operate": f"/operate?issue={issue_id}",
+            "operate-notify": "/operate/notify",
+            "operate-spans": f"/operate/intake/spans?issue={issue_id}",
+            "operate-workflow": f"/operate/routing/spans?issue={issue_id}",
+            "operate-notices": "/operate/notify/notices",
+        },
     }
 
 
@@ -149,6 +156,10 @@ async def test_every_page_is_accessible_and_quiet(
         wrong += [each for each in await check(page, path, said, f"{name}-{mode}") if name != "missing" or "console" not in each]
     await sign_in(page, CADRE)
     for name, path in found["staff"].items():
+        wrong += await check(page, path, said, f"{name}-{mode}")
+    page, said = await opened(browser, stack, width=width, dark=dark, language=language)
+    await sign_in(page, "operator")
+    for name, path in found["operator"].items():
         wrong += await check(page, path, said, f"{name}-{mode}")
     assert not wrong, "\n".join(wrong)
 

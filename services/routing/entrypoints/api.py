@@ -19,6 +19,7 @@ from services.routing.entrypoints import (
     rules_pages,
     sessions,
 )
+from services.routing.entrypoints.operation import operation
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
 
@@ -46,6 +47,7 @@ async def make_api(app: App) -> AsyncIterator[FastAPI]:
             pages=[pages.router, openid.router, rules_pages.router],
             body_limits={directory.IMPORT_PATH: directory.MAX_IMPORT},
             verifier=token_verifier(app.settings, client, own_keys=app.staff.keys),
+            operation=operation(app),
             description=DESCRIPTION,
         )
         api.state.openid = openid.open_id(app, client)

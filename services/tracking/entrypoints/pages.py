@@ -10,7 +10,7 @@ from services.tracking.bootstrap import Reading
 from shared.problems import not_found
 from shared.regions import LADDER, Region, Regions
 from shared.security.access import check
-from shared.web.pages import Pages, ask_or_fail
+from shared.web.pages import Pages, ask, ask_or_fail
 from shared.web.pages.instants import SHANGHAI
 from shared.web.pages.sessions import Person
 
@@ -33,6 +33,8 @@ DISCS = {
     "IssueRaised": "done",
 }
 """The icon of an event in the story; a pen for the others."""
+
+SERVICES = ("intake", "routing", "tracking", "notify")
 
 PAGES = Pages("services.tracking", {"discs": DISCS})
 
@@ -92,10 +94,19 @@ async def feed(region_code: str, request: Request) -> Response:
 
 
 @router.get("/operate")
-async def operation(request: Request, person: Person) -> Response:
-    """Each service, by itself."""
+async def operation(request: Request, person: Person, issue: str = "") -> Response:
+    """Each service, by itself; and where to look for an issue by its number, which tracking knows."""
     check(person, "operate")
-    return PAGES.show(request, "operation", person=person)
+    found = await ask(request, "GET", "/api/tracking/v1/spans", params={"issue": issue.strip()}) if issue.strip() else None
+    return PAGES.show(
+        request,
+        "operation",
+        person=person,
+        services=SERVICES,
+        issue=issue.strip(),
+        issue_id=found.body["issue_id"] if found and found.good else "",
+        wrong=found.detail if found and not found.good else "",
+    )
 
 
 @router.get("/privacy")

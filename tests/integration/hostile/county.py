@@ -16,6 +16,7 @@ from services.intake.settings import Settings as IntakeSettings
 from services.notify.bootstrap import App as Notify
 from services.notify.bootstrap import bootstrap as notify_bootstrap
 from services.notify.entrypoints.api import router as notify_router
+from services.notify.entrypoints.failed import router as failed_notices_router
 from services.notify.entrypoints.subscriber import handlers as notified
 from services.notify.handlers import Handlers as NotifyHandlers
 from services.notify.settings import Settings as NotifySettings
@@ -117,7 +118,7 @@ async def county(database: StackDatabase, nats: NatsAddress, folder: Path, **cha
         gateways = {"intake_url": "http://127.0.0.1:1", "internal_token": "internal-secret", "sms_secret": "s0123456789abcdef"}
         notify = await enter(notify_bootstrap(NotifySettings.model_validate(of("notify") | gateways)))
         found.notify = notify
-        found.apps["notify"] = _app("notify", notify.database, notify, [notify_router], verifier, common)
+        found.apps["notify"] = _app("notify", notify.database, notify, [notify_router, failed_notices_router], verifier, common)
         yield found
 
 

@@ -53,6 +53,9 @@ WHO_MAY = {
     "/audit": "auditor",
     "/resend": "operator",
     "/dead-letters": "operator",
+    "/notices/failed": "operator",
+    "/lag": "operator",
+    "/spans": "operator",
 }
 """By a part of method and path; a command names its action; elsewhere the supervisor sees most."""
 COMMANDS = {f"POST /api/routing/v1/issues/{{issue_id}}/{action}": rule for action, rule in ACTIONS.items()}

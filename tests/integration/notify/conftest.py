@@ -18,7 +18,9 @@ from pydantic import SecretStr
 from deploy.local import sinks
 from services.notify.bootstrap import App, bootstrap
 from services.notify.channels.signing import Signer
+from services.notify.entrypoints import failed, failed_pages
 from services.notify.entrypoints.api import router
+from services.notify.entrypoints.operation import operation
 from services.notify.entrypoints.subscriber import handlers
 from services.notify.handlers import Handlers
 from services.notify.settings import Settings
@@ -251,7 +253,16 @@ class Builder:
         )
         clock = ManualClock(MONDAY)
         app = await self.exits.enter_async_context(bootstrap(settings, clock=clock))
-        api = create_app("notify", settings=settings, database=app.database, services=app, routers=[router], verifier=verifier())
+        api = create_app(
+            "notify",
+            settings=settings,
+            database=app.database,
+            services=app,
+            routers=[router, failed.router],
+            pages=[failed_pages.router],
+            operation=operation(app),
+            verifier=verifier(),
+        )
         url = await self.exits.enter_async_context(served(api, own))
         roles = {role: Database(self.stack.url(role), pool_size=2) for role in ("intake", "routing", "notify")}
         for database in roles.values():

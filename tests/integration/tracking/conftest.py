@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.tracking.bootstrap import reading
-from services.tracking.entrypoints.api import PAGES, ROUTERS
+from services.tracking.entrypoints.api import OPERATION, PAGES, ROUTERS
 from services.tracking.projections import Projector, on_directory_changed
 from services.tracking.settings import Settings
 from shared.contracts import Event
@@ -141,6 +141,7 @@ async def api(world: World, stack_database: StackDatabase) -> Api:
             services=services,
             routers=ROUTERS,
             pages=PAGES,
+            operation=OPERATION,
             verifier=verifier(),
         ),
     )

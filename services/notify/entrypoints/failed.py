@@ -1,0 +1,47 @@
+"""Operators see which notices failed for good, and why."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from services.notify.bootstrap import App
+from services.notify.commands import FailedNotices
+from shared.contracts.notify import NoticeChannel
+from shared.problems import FieldError, invalid
+from shared.security.access import check
+from shared.security.dependencies import Staff
+from shared.web.call import describe
+from shared.web.openapi import READ_PROBLEMS
+
+router = APIRouter(prefix="/v1", tags=["operation"])
+
+
+@router.get("/notices/failed", summary="Notices that failed for good, newest first", responses=READ_PROBLEMS)
+async def failed(
+    request: Request,
+    principal: Staff,
+    reason: Annotated[str | None, Query(max_length=80)] = None,
+    channel: NoticeChannel | None = None,
+    issue_id: Annotated[str | None, Query(max_length=36)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> FailedNotices:
+    """Addresses are masked. One that is sent again is not among them any more, unless it fails once more."""
+    describe("operate")
+    check(principal, "operate")
+    app: App = request.app.state.services
+    after = _place(cursor) if cursor is not None else None
+    async with app.database.transaction() as session:
+        return await app.commands.failed(session, reason=reason, channel=channel, issue_id=issue_id, after=after, limit=limit)
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    at, _, notice_id = cursor.partition("|")
+    try:
+        ended_at = datetime.fromisoformat(at)
+    except ValueError:
+        raise invalid(FieldError("/cursor", "value_invalid", location="query")) from None
+    if ended_at.tzinfo is None or not notice_id:
+        raise invalid(FieldError("/cursor", "value_invalid", location="query"))
+    return ended_at, notice_id
