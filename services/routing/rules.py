@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.publication import incomputable
 from services.routing.domain.rulebook import Rulebook
-from services.routing.domain.worktime import Calendar
 from shared.contracts import Event
 from shared.contracts.envelope import BadEnvelope, Recorded
 from shared.contracts.routing import CalendarChanged, PolicyPublished, PolicyRule
 from shared.eventlog import EventLog, Head
 from shared.ids import new_id
+from shared.worktime import Calendar
 
 _logger = logging.getLogger(__name__)
 

@@ -23,7 +23,6 @@ from services.routing.domain.evolve import replay
 from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.settle import settle
 from services.routing.domain.state import Issue
-from services.routing.domain.worktime import Calendar
 from services.routing.rules import statutory_calendar
 from services.routing.seed import demo_posts, topics_of, units_of
 from shared.contracts import Event, intake, notify
@@ -32,6 +31,7 @@ from shared.contracts.routing import PolicyPublished
 from shared.contracts.values import Evidence, Handler
 from shared.ids import new_id
 from shared.regions import Regions
+from shared.worktime import Calendar
 from tests.support import events
 
 DEMO = Path("deploy/demo")

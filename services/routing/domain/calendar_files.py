@@ -34,7 +34,7 @@ MAX_DAYS = 2000
 """Ten years of a county with many market days; more is a mistake, and would make every calculation slower."""
 
 YEARS = range(2001, 2100)
-"""Working time is counted from 2001 on (`worktime`); later than 2099 is a slip of the pen."""
+"""Working time is counted from 2001 on (`shared/worktime.py`); later than 2099 is a slip of the pen."""
 
 _NATIONAL, _REGIONAL = frozenset(get_args(NationalKind)), frozenset(get_args(RegionalKind))
 _REGION = re.compile(r"[0-9]{2,12}")

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from services.routing.domain.commands import Context
 from services.routing.domain.policy import Setting
 from services.routing.domain.state import Issue
-from services.routing.domain.worktime import Calendar, is_working
 from shared.contracts.routing import PausedClock
 from shared.contracts.values import Allowance, Deadline, DeadlineKind, Level
+from shared.worktime import Calendar, is_working
 
 WARNED: frozenset[DeadlineKind] = frozenset({"accept", "handle"})
 STOPPED_BY_SUSPENSION: tuple[DeadlineKind, ...] = ("handle", "supervise_notice", "supervise_criticism")

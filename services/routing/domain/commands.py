@@ -6,9 +6,9 @@ from typing import Literal
 
 from services.routing.domain.directory import Directory
 from services.routing.domain.rulebook import Rulebook
-from services.routing.domain.worktime import Calendar
 from shared.contracts import Event
 from shared.contracts.values import Category, Evidence, Outcome, Priority, SupervisionKind
+from shared.worktime import Calendar
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from services.routing.domain.policy import Facts
 from services.routing.domain.policy import Setting as PolicySetting
 from services.routing.domain.rulebook import Contender, Rulebook
 from services.routing.domain.state import Issue
-from services.routing.domain.worktime import SHANGHAI, Calendar, is_working
 from shared.contracts.routing import CalendarOverride, DeadlineChanged, PausedClock, PolicyPublished
 from shared.contracts.values import Deadline
+from shared.worktime import SHANGHAI, Calendar, is_working
 
 MOST_SPECIAL_DAYS = 60
 """A rule of some years passes hundreds of holidays; the first sixty tell enough."""

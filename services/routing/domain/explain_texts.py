@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from services.routing.domain.explain_words import CRITERIA, DAYS, KINDS, LEVELS, SENTENCES, STATES, UNITS, VALUES, Words
-from services.routing.domain.worktime import SHANGHAI
+from shared.worktime import SHANGHAI
 
 Language = Literal["zh-CN", "en"]
 

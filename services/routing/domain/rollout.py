@@ -15,9 +15,9 @@ from services.routing.domain.policy import Facts, Setting
 from services.routing.domain.rulebook import Rulebook
 from services.routing.domain.state import Issue
 from services.routing.domain.steps import Events
-from services.routing.domain.worktime import Calendar, is_working
 from shared.contracts.routing import DeadlineChanged, OpenIssues, PausedClock
 from shared.contracts.values import Allowance, Deadline
+from shared.worktime import Calendar, is_working
 
 LATER_IS_BETTER = frozenset({"rating"})
 """Kinds that are the citizen's own time; all others are better for the citizen when they come sooner."""

@@ -5,9 +5,9 @@ from functools import cached_property
 
 from services.routing.domain.default_policy import DEFAULT_RULES
 from services.routing.domain.policy import SETTINGS, Facts, Setting, fits, misfits, weight
-from services.routing.domain.worktime import Calendar
 from shared.contracts.routing import PolicyPublished, PolicyRule
 from shared.contracts.values import Allowance
+from shared.worktime import Calendar
 
 FALLBACK = DEFAULT_RULES[0]
 """What a policy leaves unset, the default for everything sets: no gap in the data ever stops a clock (domain.md rule 3)."""

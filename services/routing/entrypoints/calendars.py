@@ -12,7 +12,6 @@ from services.routing.calendars import NewDays
 from services.routing.domain.calendar_files import BadCalendarFile, Days, from_csv, from_ics, to_csv, to_ics
 from services.routing.domain.commands import Context
 from services.routing.domain.rulebook import Rulebook
-from services.routing.domain.worktime import Calendar
 from services.routing.entrypoints.policies import LOCKED_PROBLEMS, Administrator, locked_version, services_of
 from services.routing.entrypoints.sla_bodies import RATE, CalendarBody, calendar_shown, rollout_shown
 from services.routing.rules import days_only
@@ -23,6 +22,7 @@ from shared.problems import FieldError, Problem, invalid, not_found
 from shared.security.dependencies import ClientAddress
 from shared.web.openapi import COMMAND_PROBLEMS, READ_PROBLEMS
 from shared.web.requests import body_of, etag, parse, version_mismatch
+from shared.worktime import Calendar
 
 router = APIRouter(prefix="/v1/calendars/cn", tags=["calendars"])
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from services.routing.domain.worktime import SHANGHAI
 from shared.security.access import Action
+from shared.worktime import SHANGHAI
 
 Pair = tuple[str, str]
 Form = Mapping[str, str]

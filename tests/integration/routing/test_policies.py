@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from services.routing.domain.clocks import due
-from services.routing.domain.worktime import Calendar
 from shared.contracts.routing import DeadlineChanged, RolloutCompleted
 from shared.security.principal import Principal
+from shared.worktime import Calendar
 from tests.integration.routing.issue_support import Office, office
 from tests.integration.routing.sla_support import CADRE, SLA, admin, drafted, published, rolled_out, rules
 from tests.support.life import MONDAY

@@ -14,7 +14,6 @@ from services.routing.domain.evolve import replay
 from services.routing.domain.explain import Teller
 from services.routing.domain.explain_texts import sentences
 from services.routing.domain.policy import rule
-from services.routing.domain.worktime import is_working
 from services.routing.rules import Rules
 from shared.contracts.routing import (
     CalendarOverride,
@@ -24,6 +23,7 @@ from shared.contracts.routing import (
     Suspended,
 )
 from shared.contracts.values import Deadline
+from shared.worktime import is_working
 from tests.support.life import MONDAY
 from tests.support.ruled import Ruled, with_rules
 

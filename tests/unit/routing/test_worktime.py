@@ -10,9 +10,9 @@ import chinese_calendar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.routing.domain.worktime import SHANGHAI, Calendar
 from services.routing.rules import statutory_calendar
 from shared.contracts.routing import CalendarOverride
+from shared.worktime import SHANGHAI, Calendar
 from tests.support.size import full
 
 EVENT = statutory_calendar(2026)

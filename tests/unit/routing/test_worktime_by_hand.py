@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.routing.domain.worktime import SHANGHAI, Calendar, is_working
 from services.routing.rules import statutory_calendar
 from shared.contracts.routing import CalendarOverride
 from shared.contracts.values import Allowance
+from shared.worktime import SHANGHAI, Calendar, is_working
 
 EVENT = statutory_calendar(2026)
 CALENDAR = Calendar.of(EVENT)

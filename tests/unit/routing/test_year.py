@@ -17,12 +17,12 @@ from services.routing.domain.evolve import evolve
 from services.routing.domain.explain import explain
 from services.routing.domain.policy import rule
 from services.routing.domain.state import Issue
-from services.routing.domain.worktime import Calendar, is_working
 from shared.contracts import Event, intake
 from shared.contracts import routing as told
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import CalendarOverride, PausedClock, PolicyRule
 from shared.contracts.values import Deadline, DeadlineKind
+from shared.worktime import Calendar, is_working
 from tests.support.county import END, County, Dweller, NewDays, Publication
 from tests.support.life import COUNTY, TOWNSHIP
 from tests.support.ruled import with_rules
