@@ -79,11 +79,12 @@ class IssueView(BaseModel):
 
 
 class MomentView(BaseModel):
-    """An event of the timeline: a sentence, and the facts it was made from."""
+    """An event of the timeline: what happened, the sentence to it (empty where that is all), and the facts it was made from."""
 
     version: int
     event: str
     at: datetime
+    title: str
     text: str
     facts: dict[str, Any]
 
@@ -104,12 +105,28 @@ class Ledger(BaseModel):
 
 
 class PublicDeadline(BaseModel):
-    """A deadline as the reporter sees it, and what follows if it is missed."""
+    """A deadline as the reporter sees it, and what follows if it is missed.
+
+    `left_text` is what is left of it in its own time (working days where it counts them), in the largest unit, rounded down; null where it
+    is over. `used_text` of `whole_text` is used, `used_percent` of it; null where it has no length.
+    """
 
     kind: str
     text: str
     due_at: datetime
+    left_text: str | None
+    used_text: str | None
+    whole_text: str | None
+    used_percent: int | None
     if_missed: str | None
+
+
+class Place(BaseModel):
+    """A level of the ladder where the issue is: the region's name, and what one calls the level there (`镇`, `乡`, `街道`)."""
+
+    level: str
+    name: str
+    word: str
 
 
 class PublicAction(BaseModel):
@@ -120,9 +137,15 @@ class PublicAction(BaseModel):
 
 
 class PublicView(BaseModel):
-    """An issue as its reporter sees it, in plain words. Nothing that staff say to each other."""
+    """An issue as its reporter sees it, in plain words. Nothing that staff say to each other.
+
+    `soon`: three quarters of a running deadline's time are used; `overdue_since`: a deadline was missed and is still owed; `paused_text`:
+    what a pause has kept of the working time.
+    """
 
     number: str
+    places: list[Place]
+    reporter: str
     title: str
     category: str
     category_text: str
@@ -134,6 +157,9 @@ class PublicView(BaseModel):
     level_text: str | None
     handler: PublicHandler | None
     due_at: datetime | None
+    soon: bool
+    overdue_since: datetime | None
+    paused_text: str | None
     deadlines: list[PublicDeadline]
     if_missed: str | None
     raised_at: datetime
@@ -150,7 +176,11 @@ class PublicView(BaseModel):
 
 
 class BoardItem(BaseModel):
-    """An issue on the public board. Where its topic shows the category only, everything but category, state and level is null."""
+    """An issue on the public board. Where its topic shows the category only, everything but category, state and level is null.
+
+    `due_at` is when it is to be settled, or what else is owed next; `left_text` is what is left until then, in the deadline's own time.
+    `changed_at` is when it came to stand as it does.
+    """
 
     number: str | None
     title: str | None
@@ -166,14 +196,29 @@ class BoardItem(BaseModel):
     unit_name: str | None
     raised_at: datetime | None
     due_at: datetime | None
+    left_text: str | None
+    soon: bool | None
+    overdue_since: datetime | None
     closed_at: datetime | None
+    changed_at: datetime | None
     outcome: str | None
     outcome_text: str | None
     result: str | None
 
 
+class BoardTopic(BaseModel):
+    """A topic that a board can be narrowed to."""
+
+    code: str
+    text: str
+
+
 class Board(BaseModel):
-    """A page of a region's public board, newest first."""
+    """A page of a region's public board.
+
+    `counts` (by state) and `overdue` are of everything that the other filters leave, whatever `standing` was asked for; `pages` are
+    of what was asked for.
+    """
 
     region: str
     region_name: str
@@ -181,3 +226,5 @@ class Board(BaseModel):
     page: int
     pages: int
     counts: dict[str, int]
+    overdue: int
+    topics: list[BoardTopic]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from services.tracking.entrypoints.subscriber import DURABLE, handlers
 from services.tracking.projections import Projector
 from services.tracking.settings import Settings
+from services.tracking.times import Calendars
 from shared.clock import Clock, PostgresClock
 from shared.database import Database
+from shared.eventlog import EventLog
 from shared.messaging.connection import NatsConnection, connect
 from shared.messaging.subscriber import Subscriber
 from shared.ratelimit import Limit
@@ -25,6 +27,7 @@ class Reading:
     public_url: str
     guesses: Limit
     board_max_age: int
+    calendars: Calendars
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ def reading(settings: Settings, database: Database) -> Reading:
         public_url=settings.public_url,
         guesses=Limit("token_guesses", settings.token_guesses_per_minute, settings.token_guesses_burst),
         board_max_age=settings.board_max_age,
+        calendars=Calendars(EventLog("/huiyin/tracking")),
     )
 
 

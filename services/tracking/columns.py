@@ -29,6 +29,7 @@ def columns_of(entry: LedgerEntry) -> dict[str, Any]:
                 "calendar_version": clock.calendar_version,
                 "warned": clock.warned,
                 "lapsed": clock.lapsed,
+                "working": clock.working,
             }
             for clock in entry.clocks
         ],

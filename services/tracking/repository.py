@@ -88,11 +88,11 @@ async def find_by_digest(session: AsyncSession, digest: str) -> Row[Any] | None:
     return (await session.execute(select(LIVE.ledger).where(LEDGER.tracking_digest == digest))).one_or_none()
 
 
-async def timeline(session: AsyncSession, issue_id: str, *, public: bool = False) -> Sequence[Row[Any]]:
-    """The events of an issue, oldest first; with `public` only those that the reporter sees."""
+async def timeline(session: AsyncSession, issue_id: str) -> Sequence[Row[Any]]:
+    """The events of an issue, oldest first."""
     columns = LIVE.timeline.c
     query = select(columns.version, columns.event, columns.at, columns.facts).where(columns.issue_id == issue_id)
-    return (await session.execute((query.where(columns.public) if public else query).order_by(columns.version))).all()
+    return (await session.execute(query.order_by(columns.version))).all()
 
 
 async def page(
@@ -161,26 +161,3 @@ async def names(session: AsyncSession, units: Sequence[str]) -> Called:
     found_units = (await session.execute(select(unit.unit_id, unit.zh, unit.en).where(unit.unit_id.in_(units)))).all() if units else ()
     found_topics = (await session.execute(select(topic.code, topic.zh, topic.en))).all()
     return Called({row.unit_id: (row.zh, row.en) for row in found_units}, {row.code: (row.zh, row.en) for row in found_topics})
-
-
-async def board_topics(session: AsyncSession) -> dict[str, str]:
-    """What the public board may show of each topic that it may show at all: `full` or `category`."""
-    topic = table_of(Topics).c
-    rows = (await session.execute(select(topic.code, topic.board).where(topic.board != "none"))).all()
-    return {row.code: row.board for row in rows}
-
-
-def _on_board(region: str, topics: Sequence[str]) -> ColumnElement[bool]:
-    return and_(in_region(LEDGER, region), LEDGER.category != "conduct", LEDGER.topic.in_(topics))
-
-
-async def board(session: AsyncSession, region: str, topics: Sequence[str], *, limit: int, offset: int) -> Sequence[Row[Any]]:
-    """Rows for the public board, newest first; topics that it may not show, and conduct, are left out."""
-    query = select(LIVE.ledger).where(_on_board(region, topics)).order_by(LEDGER.raised_at.desc(), LEDGER.issue_id.desc())
-    return (await session.execute(query.limit(limit).offset(offset))).all()
-
-
-async def board_counts(session: AsyncSession, region: str, topics: Sequence[str]) -> dict[str, int]:
-    """How many issues of the board each state has."""
-    query: Select[Any] = select(LEDGER.state, func.count().label("n")).where(_on_board(region, topics)).group_by(LEDGER.state)
-    return {row.state: row.n for row in (await session.execute(query)).all()}

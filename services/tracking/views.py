@@ -1,57 +1,55 @@
-"""How rows become answers, in the caller's language."""
+"""How rows become answers for staff, in the caller's language; what everybody sees is in `public_views.py`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Row
 
 from services.tracking.answers import (
-    BoardItem,
     DeadlineView,
     HandlerView,
     IssueView,
     IssueWithTimeline,
     MomentView,
-    PublicAction,
-    PublicDeadline,
-    PublicHandler,
-    PublicView,
 )
 from services.tracking.columns import entry_from
 from services.tracking.domain.entry import LedgerEntry
+from services.tracking.domain.headings import heading
 from services.tracking.domain.sentences import sentence
-from services.tracking.domain.timeline import shown_to_reporter
 from services.tracking.domain.words import (
     CATEGORIES,
     DEADLINES,
-    IF_MISSED,
     LEVELS,
     OUTCOMES,
     PRIORITIES,
     REPORTERS,
     STATES,
     Language,
-    if_missed,
+    level_word,
     say,
     word,
 )
 from services.tracking.repository import Called
-from shared.contracts.values import Handler
-from shared.regions import Regions
+from shared.contracts.values import Handler, Level
+from shared.regions import LADDER, Regions, at_level
+from shared.web.pages.instants import due
 
 _GROUPS = {"category": CATEGORIES, "level": LEVELS, "priority": PRIORITIES}
 
 
-class _InLanguage:
-    """The directory's names in one language."""
+class InLanguage:
+    """How things are called in one language; levels as they are called where the issue is."""
 
-    def __init__(self, called: Called, regions: Regions, language: Language) -> None:
+    def __init__(self, called: Called, regions: Regions, language: Language, village: str = "") -> None:
         self._called = called
         self._regions = regions
         self._language: Language = language
+        self._village = village
 
     def unit(self, unit_id: str) -> str:
+        """A unit with its place."""
         region, _, code = unit_id.partition("/")
         pair = self._called.units.get(unit_id)
         unit = say(pair, self._language) if pair else code
@@ -59,8 +57,21 @@ class _InLanguage:
         return f"{place}{unit}" if self._language == "zh-CN" else f"{unit}, {place}".strip(", ")
 
     def topic(self, code: str) -> str:
+        """A topic."""
         pair = self._called.topics.get(code)
         return say(pair, self._language) if pair else code
+
+    def place(self, level: Level) -> str:
+        """The name of the region of a level."""
+        return self._regions.name(at_level(self._village, level))
+
+    def level(self, level: str) -> str:
+        """A level, as its region's name ends."""
+        return level_word(level, self.place(level) if level in LADDER else "", self._language)
+
+    def when(self, instant: str) -> str:
+        """An instant in local time."""
+        return due(instant, self._language, datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,66 +88,8 @@ class Views:
 
     def issue_with_timeline(self, row: Row[Any], moments: Sequence[Row[Any]]) -> IssueWithTimeline:
         """One issue for staff, with its whole timeline."""
-        timeline = [self._moment(moment, moment.facts) for moment in moments]
-        return IssueWithTimeline(**self._issue(entry_from(row)), timeline=timeline)
-
-    def public(self, row: Row[Any], moments: Sequence[Row[Any]], actions: Mapping[str, str]) -> PublicView:
-        """One issue for its reporter. `actions` are those that the state allows, with their addresses."""
         entry = entry_from(row)
-        deadlines = [
-            PublicDeadline(
-                kind=clock.kind,
-                text=self._word(DEADLINES, clock.kind),
-                due_at=clock.due_at,
-                if_missed=if_missed(clock.kind, entry.level, self.language),
-            )
-            for clock in entry.running
-            if clock.kind in IF_MISSED
-        ]
-        shown = ((moment, shown_to_reporter(moment.event, moment.facts)) for moment in moments)
-        return PublicView(
-            **self._common(entry),
-            title=entry.title,
-            number=entry.number,
-            handler=PublicHandler(unit=entry.handler.unit, unit_name=self._names.unit(entry.handler.unit), name=entry.handler.name)
-            if entry.handler
-            else None,
-            due_at=entry.due_at,
-            deadlines=deadlines,
-            if_missed=deadlines[0].if_missed if deadlines else None,
-            raised_at=entry.raised_at,
-            resolved_at=entry.resolved_at,
-            answered_at=entry.answered_at,
-            closed_at=entry.closed_at,
-            outcome=entry.outcome,
-            outcome_text=word(OUTCOMES, entry.outcome, self.language),
-            result=entry.result,
-            promised_by=entry.promised_by,
-            rating=entry.rating,
-            actions=[PublicAction(action=action, url=url) for action, url in actions.items()],
-            timeline=[self._moment(moment, facts) for moment, facts in shown if facts is not None],
-            topic=entry.topic,
-            topic_text=self._names.topic(entry.topic),
-        )
-
-    def board_item(self, row: Row[Any], *, full: bool) -> BoardItem:
-        """A row of the ledger for everyone; not `full` shows the category only."""
-        entry = entry_from(row)
-        return BoardItem(
-            **self._common(entry),
-            number=entry.number if full else None,
-            title=entry.title if full else None,
-            topic=entry.topic if full else None,
-            topic_text=self._names.topic(entry.topic) if full else None,
-            region_name=self.regions.name(entry.village) if full else None,
-            unit_name=self._names.unit(entry.handler.unit) if full and entry.handler else None,
-            raised_at=entry.raised_at if full else None,
-            due_at=entry.due_at if full else None,
-            closed_at=entry.closed_at if full else None,
-            outcome=entry.outcome if full else None,
-            outcome_text=word(OUTCOMES, entry.outcome, self.language) if full else None,
-            result=entry.result if full else None,
-        )
+        return IssueWithTimeline(**self._issue(entry), timeline=self._timeline(entry, ((moment, moment.facts) for moment in moments)))
 
     def group_name(self, group_by: str, key: str) -> str:
         """What people call a key of grouped statistics."""
@@ -151,8 +104,8 @@ class Views:
                 return self._word(_GROUPS.get(group_by, {}), key)
 
     @property
-    def _names(self) -> _InLanguage:
-        return _InLanguage(self.called, self.regions, self.language)
+    def _names(self) -> InLanguage:
+        return InLanguage(self.called, self.regions, self.language)
 
     def _word(self, words: Mapping[str, tuple[str, str]], code: str) -> str:
         return word(words, code, self.language) or code
@@ -200,9 +153,17 @@ class Views:
             return None
         return HandlerView(officer_id=handler.officer_id, name=handler.name, unit=handler.unit, unit_name=self._names.unit(handler.unit))
 
-    def _moment(self, moment: Row[Any], facts: dict[str, Any]) -> MomentView:
-        text = sentence(moment.event, facts, self._names, self.language)
-        return MomentView(version=moment.version, event=moment.event, at=moment.at, text=text, facts=facts)
+    def _timeline(self, entry: LedgerEntry, moments: Iterable[tuple[Row[Any], dict[str, Any]]]) -> list[MomentView]:
+        """What happened, each with the facts that the reader may see of it."""
+        names, level = InLanguage(self.called, self.regions, self.language, entry.village), None
+        told: list[MomentView] = []
+        for moment, facts in moments:
+            level = facts.get("to_level") or facts.get("level") or level
+            text = sentence(moment.event, facts, names, self.language)
+            title = heading(moment.event, facts, level, names, self.language)
+            shown = {"title": text.rstrip("。."), "text": ""} if title is None else {"title": title, "text": text}
+            told.append(MomentView(version=moment.version, event=moment.event, at=moment.at, facts=facts, **shown))
+        return told
 
 
 def units_in(rows: Iterable[Row[Any]], moments: Iterable[Row[Any]] = ()) -> list[str]:

@@ -116,7 +116,9 @@ async def pages(api: Api) -> Mapping[str, Any]:
             "slip": f"/slip/{token}",
             "boards": "/board",
             "board": f"/board/{county}",
+            "board-narrowed": f"/board/{county}?standing=open&level=village&q=%E8%B7%AF",
             "notice": f"/board/{county}/notice",
+            "lobby": f"/board/{county}/lobby",
             "privacy": "/privacy",
             "sign-in": "/sign-in",
             "sign-in-refused": "/sign-in?refused=openid_away",
@@ -204,10 +206,10 @@ async def test_a_matter_from_the_phone_to_the_board(browser: Browser, stack: Sta
 
     async def can_be_rated() -> bool:
         await phone.goto(link)
-        return await phone.locator("form[action$='/rating']").count() == 1
+        return await phone.locator("form[action$='/rate']").count() == 1
 
     await eventually(can_be_rated, seconds=60, every=0.5)
-    await phone.check("input[value=satisfied]")
+    await phone.click("button[value=satisfied]")
     await phone.click("text=提交评价")
     await phone.wait_for_selector("text=您的评价已记下")
 
@@ -226,7 +228,7 @@ async def test_a_missed_deadline_is_seen_on_the_phone(browser: Browser, stack: S
 
     async def lifted() -> bool:
         await phone.goto(f"/t/{answer['tracking_url'].rpartition('/')[2]}")
-        return await phone.locator("text=deadline missed").count() == 1
+        return await phone.locator("svg >> text=not in time").count() > 0
 
     await eventually(lifted, seconds=60, every=0.5)
-    assert await phone.locator("text=The township is working on it").count() == 1
+    assert await phone.locator("h2 >> text=The township has it").count() == 1

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from shared.contracts.values import Category, Channel, Deadline, DeadlineKind, Handler, Level, Outcome, Priority, RatingValue, State
+from shared.worktime import is_working
 
 LedgerState = State | Literal["raised"]
 """domain.md's states, and `raised`: recorded, but routing has not yet said who is in charge."""
@@ -39,7 +40,10 @@ OF_OTHERS: frozenset[DeadlineKind] = frozenset({"task", "extension"})
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A deadline that has not ended. `warned`: three quarters are used (yellow); `lapsed`: it was missed and still stands (red)."""
+    """A deadline that has not ended. `warned`: three quarters are used (yellow); `lapsed`: it was missed and still stands (red).
+
+    `working`: it counts working time, not time by the clock.
+    """
 
     deadline_id: str
     kind: DeadlineKind
@@ -48,11 +52,19 @@ class Clock:
     calendar_version: int
     warned: bool = False
     lapsed: bool = False
+    working: bool = True
 
     @classmethod
     def of(cls, deadline: Deadline) -> "Clock":
         """The clock that an event set."""
-        return cls(deadline.deadline_id, deadline.kind, deadline.due_at, deadline.policy_version, deadline.calendar_version)
+        return cls(
+            deadline.deadline_id,
+            deadline.kind,
+            deadline.due_at,
+            deadline.policy_version,
+            deadline.calendar_version,
+            working=is_working(deadline.allowance),
+        )
 
 
 @dataclass(frozen=True, slots=True)

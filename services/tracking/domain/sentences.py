@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from services.tracking.domain.words import LEVELS, OUTCOMES, PRIORITIES, RATINGS, Language, local, say, word
+from services.tracking.domain.words import OUTCOMES, PRIORITIES, RATINGS, Language, inside, say, word
 
 Facts = Mapping[str, Any]
 
 
 class Names(Protocol):
-    """How units and topics are called."""
+    """How units, topics, levels and instants are called."""
 
     def unit(self, unit_id: str) -> str:
         """The name of a unit."""
@@ -19,12 +19,20 @@ class Names(Protocol):
         """The name of a topic."""
         ...
 
+    def level(self, level: str) -> str:
+        """A level, as one says it where the issue is: `镇` or `township`."""
+        ...
+
+    def when(self, instant: str) -> str:
+        """An instant."""
+        ...
+
 
 _ESCALATED_BECAUSE = {
-    "accept_deadline_missed": ("逾期未签收", "It was not accepted in time"),
-    "handle_deadline_missed": ("逾期未办结", "It was not settled in time"),
-    "arbitration_missed": ("逾期未裁定", "Nobody decided in time who is in charge"),
-    "requested": ("本级难以解决", "This level cannot settle it"),
+    "accept_deadline_missed": ("{}没有按期签收,系统自动升级", "The {} did not accept it in time"),
+    "handle_deadline_missed": ("{}没有按期办结,系统自动升级", "The {} did not finish in time"),
+    "arbitration_missed": ("{}没有按期定下由谁办,系统自动升级", "The {} did not settle in time who is in charge"),
+    "requested": ("{}解决不了,请上一级接着办", "The {} cannot settle it and asked the level above"),
     "dissatisfied": ("反映人不满意", "The reporter was dissatisfied"),
     "visit_not_content": ("回访时反映人不满意", "The reporter was not content when visited"),
     "reopened": ("事项重新办理", "It was reopened"),
@@ -96,26 +104,26 @@ def _in_charge(facts: Facts, names: Names, language: Language) -> str:
     return say(("由{}负责", "{} is in charge"), language).format(who)
 
 
-def _until(facts: Facts, language: Language) -> str:
+def _until(facts: Facts, names: Names, language: Language) -> str:
     due = next((deadline["due_at"] for deadline in facts.get("deadlines", ()) if deadline["kind"] == "handle"), None)
-    return say(("期限 {}", "due {}"), language).format(local(due)) if due else ""
+    return say(("期限到{}", "due {}"), language).format(names.when(due)) if due else ""
 
 
 def _joined(language: Language, *parts: str) -> str:
     said = [part for part in parts if part]
-    return (",".join(said) + "。") if language == "zh-CN" else (", ".join(said) + ".")
+    return ("\uff0c".join(said) + "。") if language == "zh-CN" else (", ".join(said) + ".")
 
 
 def _raised(facts: Facts, names: Names, language: Language) -> str:
-    return say(("已登记,编号 {}。", "Received, number {}."), language).format(facts["number"])
+    return say(("记入台账,编号{}。", "Entered in the ledger as {}."), language).format(facts["number"])
 
 
 def _assigned(facts: Facts, names: Names, language: Language) -> str:
-    return _joined(language, say(("已交办", "Assigned"), language), _in_charge(facts, names, language), _until(facts, language))
+    return _joined(language, _in_charge(facts, names, language), _until(facts, names, language))
 
 
 def _reassigned(facts: Facts, names: Names, language: Language) -> str:
-    return _joined(language, say(("已转办", "Handed over"), language), _in_charge(facts, names, language))
+    return _joined(language, _in_charge(facts, names, language) or say(("已转办", "Handed over"), language))
 
 
 def _reclassified(facts: Facts, names: Names, language: Language) -> str:
@@ -124,10 +132,9 @@ def _reclassified(facts: Facts, names: Names, language: Language) -> str:
 
 
 def _escalated(facts: Facts, names: Names, language: Language) -> str:
-    because = say(_ESCALATED_BECAUSE[facts["reason"]], language)
-    to = word(LEVELS, facts["to_level"], language)
-    lifted = say(("{},已上报至{}级", "{}; lifted to the level: {}"), language).format(because, to)
-    return _joined(language, lifted, _in_charge(facts, names, language), _until(facts, language))
+    level = names.level(facts["from_level"])
+    because = say(_ESCALATED_BECAUSE[facts["reason"]], language).format(inside(level) if language == "zh-CN" else level)
+    return _joined(language, because, _in_charge(facts, names, language), _until(facts, names, language))
 
 
 def _arbitrated(facts: Facts, names: Names, language: Language) -> str:
@@ -135,35 +142,34 @@ def _arbitrated(facts: Facts, names: Names, language: Language) -> str:
 
 
 def _suspended(facts: Facts, names: Names, language: Language) -> str:
-    text = say(("办理暂停,等待:{},至 {}。", "Suspended until {1}, waiting for: {0}."), language)
-    return text.format(facts["condition"], local(facts["until"]))
+    text = say(("等待：{}，最晚到{}。", "Waiting for: {}; until {} at the latest."), language)
+    return text.format(facts["condition"], names.when(facts["until"]))
 
 
 def _resumed(facts: Facts, names: Names, language: Language) -> str:
-    return _joined(language, say(("恢复办理", "The work goes on"), language), _until(facts, language))
+    return _joined(language, say(("接着办", "The work goes on"), language), _until(facts, names, language))
 
 
 def _referred(facts: Facts, names: Names, language: Language) -> str:
-    text = say(("已上报{}协调,承诺于 {} 前答复。", "Referred to {}; an answer is promised by {}."), language)
-    return text.format(facts["to"], local(facts["promised_by"]))
+    text = say(("已上报{}协调,承诺在{}前答复。", "Referred to {}; an answer is promised by {}."), language)
+    return text.format(facts["to"], names.when(facts["promised_by"]))
 
 
 def _interim(facts: Facts, names: Names, language: Language) -> str:
-    return _joined(language, say(("阶段答复:仍在办理", "Still being worked on"), language), _in_charge(facts, names, language))
+    return _joined(language, say(("仍在办理", "Still being worked on"), language), _in_charge(facts, names, language))
 
 
 def _resolved(facts: Facts, names: Names, language: Language) -> str:
-    said = f"{word(OUTCOMES, facts['outcome'], language)}: {facts['result']}"
+    said = say(("{}：{}", "{}: {}"), language).format(word(OUTCOMES, facts["outcome"], language), facts["result"])
     promise = facts.get("promised_by")
-    promised = say(("承诺期限 {}", "promised by {}"), language).format(local(promise)) if promise else ""
+    promised = say(("承诺期限{}", "promised by {}"), language).format(names.when(promise)) if promise else ""
     reason = say(("理由:{}", "reason: {}"), language).format(facts["reason"]) if facts.get("reason") else ""
     return _joined(language, said.rstrip("。."), promised, reason.rstrip("。."))
 
 
 def _reopened(facts: Facts, names: Names, language: Language) -> str:
-    why = word(_REOPENED_BECAUSE, facts["reason"], language)
-    again = say(("重新办理({})", "Reopened ({})"), language).format(why)
-    return _joined(language, again, _in_charge(facts, names, language), _until(facts, language))
+    why = say(_REOPENED_BECAUSE[facts["reason"]], language)
+    return _joined(language, why, _in_charge(facts, names, language), _until(facts, names, language))
 
 
 def _rated(facts: Facts, names: Names, language: Language) -> str:
@@ -171,11 +177,11 @@ def _rated(facts: Facts, names: Names, language: Language) -> str:
 
 
 def _progress(facts: Facts, names: Names, language: Language) -> str:
-    return say(("进展:{}", "Progress: {}"), language).format(facts["note"])
+    return str(facts["note"])
 
 
 def _warned(facts: Facts, names: Names, language: Language) -> str:
-    return say(("期限将至:{}。", "A deadline is near: {}."), language).format(local(facts["due_at"]))
+    return say(("期限快到了:{}。", "A deadline is near: {}."), language).format(names.when(facts["due_at"]))
 
 
 def _returned(facts: Facts, names: Names, language: Language) -> str:
@@ -184,7 +190,8 @@ def _returned(facts: Facts, names: Names, language: Language) -> str:
 
 def _invited(facts: Facts, names: Names, language: Language) -> str:
     units = "、".join(names.unit(task["unit"]) for task in facts.get("tasks", ()))
-    return say(("多单位会诊联办", "Several units handle it together"), language) + (f": {units}" if units else "")
+    together = say(("多单位会诊联办", "Several units handle it together"), language)
+    return say(("{}：{}", "{}: {}"), language).format(together, units) if units else together
 
 
 def _task_completed(facts: Facts, names: Names, language: Language) -> str:
@@ -192,18 +199,18 @@ def _task_completed(facts: Facts, names: Names, language: Language) -> str:
 
 
 def _extension_requested(facts: Facts, names: Names, language: Language) -> str:
-    return say(("申请延期至 {}:{}", "Asked for more time, until {}: {}"), language).format(local(facts["until"]), facts["reason"])
+    return say(("申请延期到{}：{}", "Asked for more time, until {}: {}"), language).format(names.when(facts["until"]), facts["reason"])
 
 
 def _extension_decided(facts: Facts, names: Names, language: Language) -> str:
     granted = say(
         ("同意延期" if facts["granted"] else "不同意延期", "Extension granted" if facts["granted"] else "Extension refused"), language
     )
-    return _joined(language, granted, _until(facts, language))
+    return _joined(language, granted, _until(facts, names, language))
 
 
 def _deadline_changed(facts: Facts, names: Names, language: Language) -> str:
-    return _joined(language, say(("期限调整", "The deadlines were changed"), language), _until(facts, language))
+    return _joined(language, say(("按新的规则重新算", "Counted anew by the rules in force"), language), _until(facts, names, language))
 
 
 def _delivered(facts: Facts, names: Names, language: Language) -> str:
@@ -223,7 +230,7 @@ _SENTENCES: Mapping[str, Callable[[Facts, Names, Language], str]] = {
     "AttachmentAdded": _plain("补充了材料。", "A document was added."),
     "ReporterErased": _plain("反映人信息已删除。", "The reporter's data were erased."),
     "Assigned": _assigned,
-    "Accepted": _plain("已签收,开始办理。", "Accepted; the work begins."),
+    "Accepted": _plain("开始办理。", "The work begins."),
     "Reassigned": _reassigned,
     "Reclassified": _reclassified,
     "ProgressReported": _progress,

@@ -1,10 +1,10 @@
 """The words of domain.md for people, in zh-CN and en."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from shared.full_width import full_width
 from shared.regions import LADDER
 
 Language = Literal["zh-CN", "en"]
@@ -62,29 +62,43 @@ DEADLINES: Words = {
     "supervise_criticism": ("督办批评", "Supervision: criticism"),
 }
 IF_MISSED: Words = {
-    "accept": ("逾期未签收将自动上报上一级,重新计时。", "If it is not accepted by then, it is lifted one level, with new deadlines."),
-    "handle": ("逾期未办结将自动上报上一级,重新计时。", "If it is not settled by then, it is lifted one level, with new deadlines."),
-    "arbitration": ("逾期未裁定将自动上报上一级。", "If nobody decides by then, it is lifted one level."),
-    "suspension": ("到期自动恢复办理。", "Then the work goes on by itself."),
-    "promise": ("到期未兑现将催办并安排回访。", "If the promise is not kept by then, the unit is urged and you are visited."),
-    "interim": ("届时将向您作阶段答复。", "Then you are told how it stands."),
-    "answer": ("届时仍未告知您结果,将安排回访。", "If you have not been told by then, you are visited."),
-    "rating": ("届时未评价,将安排回访;匿名事项自动销号。", "If it is not rated by then, you are visited; an anonymous issue is closed."),
-    "visit": ("逾期未回访将催办首访人。", "If nobody visits you by then, the first receiver is urged."),
+    "accept": ("自动升到{above}接着办。", "It goes up to {above} by itself."),
+    "handle": ("自动升到{above}接着办。", "It goes up to {above} by itself."),
+    "arbitration": ("自动升到{above}来定。", "It goes up to {above} by itself."),
+    "suspension": ("自动恢复办理,时钟接着走。", "The work goes on by itself, and the clock runs again."),
+    "promise": ("催办承诺的单位,并上门回访您。", "The unit that promised is urged, and somebody visits you."),
+    "interim": ("告诉您办到哪一步。", "You are told how far it is."),
+    "answer": ("首访人上门回访。", "The first receiver visits you."),
+    "rating": ("首访人上门回访;没留姓名的自动销号。", "The first receiver visits you; an anonymous matter is closed."),
+    "visit": ("催办首访人。", "The first receiver is urged."),
 }
 """What happens when a deadline lapses (domain.md's timer table). Deadlines among staff are left out."""
 
 IF_MISSED_AT_THE_TOP: Words = {
-    "accept": ("逾期未签收将由督办部门催办。", "If it is not accepted by then, the unit is urged."),
-    "handle": ("逾期未办结将被催办、通报、批评。", "If it is not settled by then, the unit is urged, then noticed, then criticised."),
-    "arbitration": ("逾期未裁定将催办督办人。", "If nobody decides by then, the supervisor is urged."),
+    "accept": ("督办部门催办。", "The unit is urged."),
+    "handle": ("督办部门催办、通报、批评,直到办结。", "The unit is urged, then noticed, then criticised, until it is settled."),
+    "arbitration": ("催办督办人。", "The supervisor is urged."),
 }
 """Where nothing is above."""
+
+_SUFFIXES = ("街道", "社区", "村", "镇", "乡", "县", "市", "区")
+
+
+def level_word(level: str, place: str, language: Language) -> str:
+    """What people call a level where they live, as the place's own name ends: `镇`, `乡` or `街道`; `township`."""
+    if language == "en":
+        return LEVELS[level][1].lower()
+    return next((suffix for suffix in _SUFFIXES if place.endswith(suffix)), LEVELS[level][0][0])
+
+
+def inside(word: str) -> str:
+    """`镇里`, and `街道` as it is."""
+    return f"{word}里" if len(word) == 1 else word
 
 
 def say(pair: tuple[str, str], language: Language) -> str:
     """The text in a language."""
-    return pair[0] if language == "zh-CN" else pair[1]
+    return full_width(pair[0]) if language == "zh-CN" else pair[1]
 
 
 def word(words: Words, code: str | None, language: Language) -> str | None:
@@ -94,13 +108,10 @@ def word(words: Words, code: str | None, language: Language) -> str | None:
     return say(words[code], language) if code in words else code
 
 
-def if_missed(kind: str, level: str | None, language: Language) -> str | None:
-    """What the reporter can count on when a deadline lapses at a level; None for deadlines that do not concern them."""
+def if_missed(kind: str, level: str | None, above: str, language: Language) -> str | None:
+    """What the reporter can count on when a deadline lapses at a level, and goes to the place `above`.
+
+    None for deadlines that do not concern them.
+    """
     texts = {**IF_MISSED, **IF_MISSED_AT_THE_TOP} if level == LADDER[-1] else IF_MISSED
-    return say(texts[kind], language) if kind in texts else None
-
-
-def local(instant: datetime | str) -> str:
-    """An instant as people read it: Asia/Shanghai, to the minute."""
-    parsed = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
-    return parsed.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return say(texts[kind], language).format(above=above) if kind in texts else None

@@ -1,18 +1,21 @@
-"""tracking's pages: the start page, the reporter's own page, the public board, and how data is protected."""
+"""tracking's pages: the start page, the reporter's own page, the ledger, figures, and how data is protected."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from services.tracking.bootstrap import Reading
-from shared.problems import not_found
-from shared.regions import LADDER, Region, Regions
+from shared.contracts.values import Level
+from shared.problems import Problem
+from shared.regions import LADDER, Regions
 from shared.security.access import check
+from shared.security.principal import Principal
 from shared.web.pages import Pages, ask, ask_or_fail
 from shared.web.pages.instants import SHANGHAI
-from shared.web.pages.sessions import Person
+from shared.web.pages.sessions import Person, signed_in
 
 router = APIRouter()
 
@@ -35,62 +38,29 @@ DISCS = {
 """The icon of an event in the story; a pen for the others."""
 
 SERVICES = ("intake", "routing", "tracking", "notify")
+SETTLED = frozenset({"resolved", "answered", "visit_due", "closed"})
 
 PAGES = Pages("services.tracking", {"discs": DISCS})
 
 
 @router.get("/")
 async def start(request: Request) -> Response:
-    """What one can do here."""
-    return PAGES.show(request, "start", counties=_regions(request).counties)
+    """What one can do here; for staff, what their post does."""
+    return PAGES.show(request, "start", counties=_regions(request).counties, person=await _staff(request))
 
 
 @router.get("/t/{token}")
 async def track(token: str, request: Request) -> Response:
     """The reporter's issue, like a parcel: where it stands, who has it, until when, what follows, what happened."""
     issue = await ask_or_fail(request, f"/api/tracking/v1/public/{token}")
-    return PAGES.show(
-        request,
-        "track",
-        issue=issue,
-        token=token,
-        ladder=_ladder(issue),
-        may={action["action"] for action in issue["actions"]},
-        said=request.query_params.get("said", ""),
-    )
+    return _of_reporter(request, "track", token, issue, steps=_steps(issue), said=request.query_params.get("said", ""))
 
 
-@router.get("/board")
-async def boards(request: Request) -> Response:
-    """Which region's board."""
-    regions = _regions(request)
-    return PAGES.show(request, "boards", counties=[(county, regions.children(county.code)) for county in regions.counties])
-
-
-@router.get("/board/{region_code}")
-async def board(region_code: str, request: Request, page: int = Query(1, ge=1)) -> Response:
-    """A region's board."""
-    return await _board(request, region_code, "board", page)
-
-
-@router.get("/board/{region_code}/notice")
-async def notice(region_code: str, request: Request) -> Response:
-    """The board on A4, to be pinned up."""
-    return await _board(request, region_code, "notice", 1)
-
-
-@router.get("/board/{region_code}/lobby")
-async def lobby(region_code: str, request: Request) -> Response:
-    """The board on a screen in a lobby; it loads itself again."""
-    return await _board(request, region_code, "lobby", 1)
-
-
-@router.get("/board/{region_code}/feed")
-async def feed(region_code: str, request: Request) -> Response:
-    """The board as an Atom feed (RFC 4287)."""
-    answer = await _board(request, region_code, "feed", 1)
-    answer.headers["Content-Type"] = "application/atom+xml; charset=utf-8"
-    return answer
+@router.get("/t/{token}/rate")
+async def rate(token: str, request: Request, rating: Literal["satisfied", "fair", "dissatisfied"]) -> Response:
+    """The second question of a rating: what is wrong, where something is."""
+    issue = await ask_or_fail(request, f"/api/tracking/v1/public/{token}")
+    return _of_reporter(request, "rate", token, issue, rating=rating)
 
 
 @router.get("/operate")
@@ -127,7 +97,7 @@ async def ledger(request: Request, person: Person, q: str = "", state: str = "",
 async def issue(issue_id: str, request: Request, person: Person) -> Response:
     """The ledger card of an issue, and its story."""
     told = await ask_or_fail(request, f"/api/tracking/v1/issues/{issue_id}")
-    return PAGES.show(request, "card", person=person, issue=told)
+    return PAGES.show(request, "card", person=person, issue=told, evidence=list(_evidence(told)))
 
 
 @router.get("/figures")
@@ -141,49 +111,34 @@ async def figures(request: Request, person: Person, group_by: Literal["region", 
     return PAGES.show(request, "figures", person=person, told=told, group_by=group_by)
 
 
+def _of_reporter(request: Request, name: str, token: str, issue: dict[str, Any], **known: Any) -> Response:
+    return PAGES.show(request, name, token=token, issue=issue, may={action["action"] for action in issue["actions"]}, **known)
+
+
 def _regions(request: Request) -> Regions:
     reading: Reading = request.app.state.services
     return reading.regions
 
 
-async def _board(request: Request, code: str, name: str, page: int) -> Response:
-    regions = _regions(request)
-    region = regions.get(code)
-    if region is None:
-        raise not_found()
-    told = await ask_or_fail(request, f"/api/tracking/v1/board/{code}", {"page": page})
-    items = sorted(told["items"], key=_urgency)
-    reading: Reading = request.app.state.services
-    return PAGES.show(
-        request,
-        name,
-        region=region,
-        above=_above(regions, region),
-        below=regions.children(code),
-        board=told | {"items": items},
-        closed=told["counts"].get("closed", 0),
-        total=sum(told["counts"].values()),
-        public_url=reading.public_url,
-    )
+async def _staff(request: Request) -> Principal | None:
+    """Who is signed in, if anybody is."""
+    try:
+        return await signed_in(request)
+    except Problem:
+        return None
 
 
-def _urgency(item: dict[str, Any]) -> tuple[int, float]:
-    """Open ones first, the soonest deadline first (which puts the overdue ones on top); then the newest that are struck off."""
-    if item["state"] == "closed":
-        return 2, -datetime.fromisoformat(item["closed_at"]).timestamp() if item["closed_at"] else 0.0
-    return (0, datetime.fromisoformat(item["due_at"]).timestamp()) if item["due_at"] else (1, 0.0)
+def _evidence(issue: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Photos and documents of the issue by reference, with the moment that named each."""
+    for moment in issue["timeline"]:
+        named: Any = moment["facts"].get("evidence", [])
+        several: list[dict[str, Any]] = [named] if moment["event"] == "AttachmentAdded" else named
+        for each in several:
+            yield each | {"at": moment["at"], "event": moment["event"]}
 
 
-def _above(regions: Regions, region: Region) -> list[Region]:
-    found: list[Region] = []
-    while region.parent and (parent := regions.get(region.parent)):
-        found.insert(0, parent)
-        region = parent
-    return found
-
-
-def _ladder(issue: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each level with how it stands: missed, now, later, past or unused."""
+def _steps(issue: dict[str, Any]) -> list[dict[str, str]]:
+    """Each level with its place and how it stands: missed, past, now, paused, done, ended (nothing came of it), later or unused."""
     present = issue["level"]
     if present not in LADDER:
         return []
@@ -192,12 +147,14 @@ def _ladder(issue: dict[str, Any]) -> list[tuple[str, str]]:
         for moment in issue["timeline"]
         if moment["event"] == "Escalated" and "missed" in str(moment["facts"].get("reason"))
     }
-    found: list[tuple[str, str]] = []
-    for level in LADDER:
+    over = issue["state"] in SETTLED
+    here = ("done" if issue["outcome"] else "ended") if over else "paused" if issue["state"] == "suspended" else "now"
+
+    def standing(level: Level) -> str:
         if level == present:
-            found.append((level, "now"))
-        elif LADDER.index(level) > LADDER.index(present):
-            found.append((level, "later"))
-        else:
-            found.append((level, "missed" if level in missed else "past"))
-    return found
+            return here
+        if LADDER.index(level) > LADDER.index(present):
+            return "unused" if over else "later"
+        return "missed" if level in missed else "past"
+
+    return [place | {"standing": standing(place["level"])} for place in issue["places"]]

@@ -1,9 +1,8 @@
 """Templates become pages: one layout, texts in pairs `t("中文", "English")`, a strict Content-Security-Policy."""
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ from fastapi import Request
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from shared.full_width import full_width
 from shared.problem_texts import Language
 from shared.web.pages import instants
 from shared.web.pages.assets import address
@@ -30,7 +30,6 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HALF = re.compile(r"(?<=[\u3001-\u9fff\u201d])[,;:?!]|[,;:?!](?=[\u3001-\u9fff\u201c])")
 _YEAR = 365 * 24 * 3600
 
 
@@ -64,13 +63,6 @@ class Pages:
             page.set_cookie(COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax")
         keep(request, page)
         return page
-
-
-@cache
-def full_width(zh: str) -> str:
-    """Chinese with the punctuation of Chinese: full width beside its characters."""
-    wide = _HALF.sub(lambda found: chr(ord(found[0]) + 0xFEE0), zh)
-    return re.sub(r"\((?=[\u3001-\u9fff])([^()]*)\)", "\uff08\\1\uff09", wide)
 
 
 def _given(request: Request, language: Language) -> dict[str, object]:

@@ -2,20 +2,17 @@
 
 import gzip
 import re
-from xml.etree import ElementTree
 
 import pytest
 
-from shared.contracts.intake import IssueRaised, Rated
-from shared.contracts.routing import Accepted, Answered, Assigned, DirectoryChanged, Escalated, Resolved
-from shared.security.principal import Principal
+from shared.contracts.intake import AttachmentAdded, IssueRaised, Rated
+from shared.contracts.routing import Accepted, Answered, Assigned, DirectoryChanged, Escalated, Resolved, Supervised
+from shared.full_width import full_width
+from shared.security.principal import Principal, Role
 from tests.integration.tracking.conftest import Api
-from tests.support.events import COUNTY, TOKEN, TOWNSHIP, VILLAGE, example
+from tests.support.events import COUNTY, TOKEN, TOWNSHIP, VILLAGE, deadline, example, missed
 from tests.support.pages import Page
 from tests.support.platform import principal
-
-HOSTILE = "<script>alert(1)</script>\u202e\"'&"
-ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 @pytest.fixture
@@ -38,15 +35,13 @@ async def test_every_page_is_whole_in_both_languages(seen: Api, path: str) -> No
     chinese, english = await seen.page(path), await seen.page(path, headers={"Accept-Language": "en"})
     assert (chinese.status_code, english.status_code) == (200, 200)
     assert (Page(chinese).language, Page(english).language) == ("zh-CN", "en")
-    assert Page(chinese).scripts == (1 if path.endswith("/lobby") else 0), (
-        "a citizen's page needs no script; the screen in a lobby turns by itself"
-    )
+    assert Page(chinese).scripts == 0, "a citizen's page needs no script; the screen in a lobby turns by itself"
     assert Page(chinese).text != Page(english).text
 
 
 async def test_the_reporters_page_says_who_has_it_until_when_and_what_follows(seen: Api) -> None:
     page = Page(await seen.page(f"/t/{TOKEN}"))
-    for said in ("村里正在办", "龙泉村村民委员会 · 值班村干部", "3月7日", "上报上一级", "330182-20260302-000001"):
+    for said in ("村里正在办", "龙泉村村民委员会 · 值班村干部", "3月7日", "自动升到梅城镇接着办", "330182-20260302-000001"):
         assert said in page.text
     assert set(page.forms) == {f"/answer/{TOKEN}/withdrawal"}
 
@@ -54,15 +49,39 @@ async def test_the_reporters_page_says_who_has_it_until_when_and_what_follows(se
 async def test_a_missed_deadline_shows_on_the_ladder(seen: Api) -> None:
     await goes_on(seen, example(Escalated))
     page = Page(await seen.page(f"/t/{TOKEN}"))
-    assert "到期没办完" in page.text
-    assert "现在在这一级" in page.text
+    for said in ("龙泉村:到期没办完;梅城镇:正在办;建德市:到期才升级", "镇里接手了", "从村升到镇", "村里没有按期办结,系统自动升级"):
+        assert full_width(said) in page.text
+    assert "Escalated: village to township" in Page(await seen.page(f"/t/{TOKEN}", language="en")).text
+
+
+async def test_what_is_late_at_the_top_stays_red(seen: Api) -> None:
+    await goes_on(seen, example(Escalated, to_level="county"), example(Supervised, missed=missed(deadline("handle", id="handle-2"))))
+    page = await seen.page(f"/t/{TOKEN}")
+    assert "panel over" in page.text
+    assert "市里还没办完" in Page(page).text
+    assert 'class="over"' in (await seen.page(f"/board/{COUNTY}")).text
 
 
 async def test_what_is_resolved_can_be_rated_once(seen: Api) -> None:
     await goes_on(seen, example(Resolved), example(Answered))
-    assert f"/answer/{TOKEN}/rating" in Page(await seen.page(f"/t/{TOKEN}")).forms
+    page = Page(await seen.page(f"/t/{TOKEN}"))
+    assert page.forms[f"/t/{TOKEN}/rate"].method == "get"
     await goes_on(seen, example(Rated))
-    assert f"/answer/{TOKEN}/rating" not in Page(await seen.page(f"/t/{TOKEN}")).forms
+    assert f"/t/{TOKEN}/rate" not in Page(await seen.page(f"/t/{TOKEN}")).forms
+    again = Page(await seen.page(f"/t/{TOKEN}/rate", rating="satisfied"))
+    assert f"/answer/{TOKEN}/rating" not in again.forms
+
+
+@pytest.mark.parametrize(("rating", "asks"), [("satisfied", False), ("fair", False), ("dissatisfied", True)])
+async def test_only_who_is_dissatisfied_is_asked_why(seen: Api, rating: str, asks: bool) -> None:
+    await goes_on(seen, example(Resolved), example(Answered))
+    page = Page(await seen.page(f"/t/{TOKEN}/rate", rating=rating))
+    sent = page.forms[f"/answer/{TOKEN}/rating"].fields
+    assert sent["rating"] == rating
+    assert ("comment" in sent) == asks
+    assert ("由上一级接手" in page.text) == asks
+    assert (await seen.page(f"/t/{TOKEN}/rate", rating="great")).status_code == 422
+    assert (await seen.page("/t/nobody/rate", rating=rating)).status_code == 404
 
 
 async def test_who_follows_the_link_of_a_message_with_a_browser_sees_the_page(seen: Api) -> None:
@@ -79,27 +98,6 @@ async def test_a_token_that_nobody_holds_is_a_page_that_says_so(seen: Api) -> No
     assert "未找到" in Page(answer).text
 
 
-async def test_a_hostile_title_is_shown_as_it_is(api: Api) -> None:
-    await api.world.happens(example(DirectoryChanged), stream="directory", region=None)
-    await api.world.happens(example(IssueRaised, title=HOSTILE), example(Assigned), stream="an-issue")
-    await api.world.sees()
-    for path in (f"/t/{TOKEN}", f"/board/{VILLAGE}", f"/board/{VILLAGE}/notice", f"/board/{VILLAGE}/lobby"):
-        page = Page(await api.page(path))
-        assert HOSTILE in page.text
-        assert page.scripts == path.endswith("/lobby")
-
-
-async def test_the_feed_is_atom(seen: Api) -> None:
-    answer = await seen.page(f"/board/{VILLAGE}/feed")
-    assert answer.headers["content-type"].startswith("application/atom+xml")
-    feed = ElementTree.fromstring(answer.content)
-    (entry,) = feed.findall(f"{ATOM}entry")
-    assert entry.findtext(f"{ATOM}title") == "村口路灯不亮"
-    for element in (feed, entry):
-        assert element.findtext(f"{ATOM}id")
-        assert element.findtext(f"{ATOM}updated")
-
-
 @pytest.mark.parametrize("code", ["999999000000", "x", "330182"])
 async def test_a_board_of_nowhere_is_not_found(seen: Api, code: str) -> None:
     assert (await seen.page(f"/board/{code}")).status_code == 404
@@ -110,6 +108,27 @@ async def test_the_language_that_was_chosen_is_kept(seen: Api) -> None:
     assert Page(answer).language == "en"
     assert "huiyin_language=en" in answer.headers["set-cookie"]
     assert Page(await seen.page("/", headers={"Cookie": "huiyin_language=en"})).language == "en"
+
+
+@pytest.mark.parametrize("role", ["cadre", "officer", "dispatcher", "supervisor", "admin", "operator", "auditor"])
+async def test_each_role_finds_its_start_page(seen: Api, role: Role) -> None:
+    """Two clicks for who is not signed in (sign in, and there it leads), one for who is."""
+    regions = () if role in ("admin", "operator", "auditor") else (VILLAGE,)
+    first = {"supervisor": "/figures", "admin": "/rules", "operator": "/operate"}.get(role, "/work")
+    assert f"/sign-in?next={first}" in Page(await seen.page("/")).links
+    page = Page(await seen.page("/", principal(role, *regions)))
+    assert first in page.links
+    assert "您好" in page.text
+    assert not [link for link in page.links if link.startswith("/sign-in")]
+
+
+async def test_the_card_lists_photos_by_their_fingerprint(seen: Api) -> None:
+    officer = principal("officer", TOWNSHIP)
+    assert "照片和材料" not in Page(await seen.page("/issues/an-issue", officer)).text
+    await goes_on(seen, example(AttachmentAdded), example(Resolved))
+    page = Page(await seen.page("/issues/an-issue", officer))
+    assert page.text.count("ab" * 8) == 2
+    assert "后来补充" in page.text
 
 
 async def test_the_ledger_is_for_staff_of_the_region(seen: Api) -> None:

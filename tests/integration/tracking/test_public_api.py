@@ -1,6 +1,6 @@
 """What anybody sees: the reporter's page by its token, and the public board."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from shared.contracts.routing import (
     Accepted,
     Answered,
     Assigned,
+    CalendarChanged,
     Closed,
     DirectoryChanged,
     Escalated,
@@ -19,10 +20,11 @@ from shared.contracts.routing import (
     Supervised,
     Suspended,
 )
-from shared.contracts.values import Topic
+from shared.contracts.values import Allowance, Deadline, Topic
 from shared.ids import new_id
+from shared.worktime import Calendar
 from tests.integration.tracking.conftest import Api
-from tests.support.events import COUNTY, MONDAY, OTHER_TOWNSHIP, STREET_LIGHT, TOKEN, TOWNSHIP, VILLAGE, digest, example
+from tests.support.events import COUNTY, MONDAY, OTHER_TOWNSHIP, STREET_LIGHT, TOKEN, TOWNSHIP, VILLAGE, deadline, digest, example, missed
 
 TOPICS = (
     STREET_LIGHT,
@@ -46,7 +48,8 @@ async def test_the_reporter_sees_where_it_stands_who_has_it_and_what_follows(api
     assert (body["state"], body["state_text"], body["level"]) == ("in_progress", "办理中", "village")
     assert body["handler"] == {"unit": f"{VILLAGE}/village_committee", "unit_name": "龙泉村村民委员会", "name": "值班村干部"}
     assert body["due_at"].startswith((MONDAY + timedelta(days=5)).isoformat()[:19])
-    assert "上报上一级" in body["if_missed"]
+    assert body["if_missed"] == "自动升到梅城镇接着办。"
+    assert [place["word"] for place in body["places"]] == ["村", "镇", "市"]
     assert [moment["event"] for moment in body["timeline"]] == ["IssueRaised", "Assigned", "Accepted"]
     assert [action["action"] for action in body["actions"]] == ["withdraw"]
     assert answer.headers["cache-control"] == "no-store"
@@ -71,6 +74,34 @@ async def test_what_staff_say_to_each_other_is_not_on_the_reporters_page(api: Ap
     assert answer.json()["state"] == "suspended"
     for hidden in (secret, "officer-", "cadre-", digest(), "policy_version"):
         assert hidden not in answer.text, hidden
+
+
+async def test_time_is_told_as_the_deadline_counts_it(api: Api) -> None:
+    """Five working days from now on, of which the present one may have begun; an urgent matter's hours by the clock."""
+    calendar = example(CalendarChanged)
+    await happens(api, calendar, stream="calendar-cn", region=None)
+    await happens(api, example(DirectoryChanged), stream="directory", region=None)
+    now = datetime.now(UTC)
+    for unit, amount, named in (("working_days", 5, ("4 个工作日", "5 个工作日")), ("hours", 50, ("2 天",))):
+        allowance = Allowance.model_validate({"amount": amount, "unit": unit})
+        due_at = Calendar.of(calendar).after(now, allowance)
+        handle = Deadline(
+            deadline_id="handle-1", kind="handle", due_at=due_at, policy_version=1, calendar_version=1, started_at=now, allowance=allowance
+        )
+        raised = example(IssueRaised, tracking_digest=digest(unit), title=unit)
+        await happens(api, raised, example(Assigned, deadlines=(handle,)), example(Accepted), at=now)
+        (told,) = (await api.get(f"/public/{unit}")).json()["deadlines"]
+        assert told["left_text"] in named
+        assert told["whole_text"] == ("5 个工作日" if unit == "working_days" else "2 天")
+        assert told["used_percent"] == 0
+        shown = next(item for item in (await board_of(api, VILLAGE))["items"] if item["title"] == unit)
+        assert shown["left_text"] in named
+
+
+async def test_a_pause_says_what_it_has_kept(api: Api) -> None:
+    await happens(api, example(CalendarChanged), stream="calendar-cn", region=None)
+    await happens(api, example(IssueRaised), example(Assigned), example(Accepted), example(Suspended))
+    assert (await api.get(f"/public/{TOKEN}")).json()["paused_text"] == "3 个工作日"
 
 
 async def test_after_the_answer_the_page_says_what_came_of_it_and_where_to_rate(api: Api) -> None:
@@ -155,6 +186,68 @@ async def test_the_board_is_paged_newest_first(api: Api) -> None:
     assert [item["title"] for item in second["items"]] == ["1", "0"]
     assert first["pages"] == 2
     assert (await api.get(f"/board/{VILLAGE}", page=101)).status_code == 422
+
+
+@pytest.fixture
+async def several(api: Api) -> Api:
+    """Overdue, being worked on, paused, settled and struck off, in the village's level but for the first; one shows its category only."""
+    await happens(api, example(DirectoryChanged, topics=TOPICS), stream="directory", region=None)
+    late = missed(deadline("handle", id="handle-2"))
+    soon, later = datetime.now(UTC) + timedelta(days=2), datetime.now(UTC) + timedelta(days=3)
+    lives: dict[str, tuple[Any, ...]] = {
+        "later": (example(Assigned, deadlines=(deadline("handle", later),)),),
+        "overdue": (
+            example(Assigned),
+            example(Escalated, to_level="county"),
+            example(Supervised, missed=late),
+        ),
+        "struck off": (example(Assigned), example(Accepted), example(Resolved), example(Answered), example(Rated), example(Closed)),
+        "settled": (example(Assigned), example(Accepted), example(Resolved), example(Answered)),
+        "paused": (example(Assigned), example(Accepted), example(Suspended, deadlines=(deadline("suspension", soon),))),
+    }
+    for number, (title, events) in enumerate(lives.items()):
+        raised = example(IssueRaised, title=title, tracking_digest=digest(title), number=f"330182-20260302-{number:06d}")
+        await happens(api, raised, *events, at=MONDAY + timedelta(minutes=number))
+    hidden = example(IssueRaised, topic="pension", title="paused overdue hidden", tracking_digest=digest("hidden"))
+    await happens(api, hidden, example(Assigned), at=MONDAY)
+    return api
+
+
+@pytest.mark.parametrize(
+    ("asked", "titles"),
+    [
+        ({"sort": "urgent"}, ["overdue", "paused", "later", None, "settled", "struck off"]),
+        ({"sort": "urgent", "closed_within": 7}, ["overdue", "paused", "later", None, "settled"]),
+        ({"standing": "open", "sort": "urgent"}, ["overdue", "paused", "later", None]),
+        ({"standing": "overdue"}, ["overdue"]),
+        ({"standing": "paused"}, ["paused"]),
+        ({"standing": "settled"}, ["settled"]),
+        ({"standing": "closed"}, ["struck off"]),
+        ({"level": "county"}, ["overdue"]),
+        ({"q": "e"}, ["paused", "settled", "overdue", "later"]),
+        ({"q": "000002"}, ["struck off"]),
+        ({"q": "%"}, []),
+        ({"topic": "pension"}, []),
+        ({"topic": "street_light", "q": "PAUSED", "standing": "open", "level": "village"}, ["paused"]),
+    ],
+    ids=str,
+)
+async def test_a_board_is_narrowed_and_ordered(several: Api, asked: dict[str, Any], titles: list[str | None]) -> None:
+    answer = await several.get(f"/board/{COUNTY}", **asked)
+    assert [item["title"] for item in answer.json()["items"]] == titles
+    assert answer.json()["overdue"] == int("overdue" in titles or ("standing" in asked and "q" not in asked))
+
+
+async def test_a_narrowed_board_is_paged(several: Api) -> None:
+    pages = [(await several.get(f"/board/{VILLAGE}", standing="open", sort="urgent", limit=3, page=page)).json() for page in (1, 2)]
+    assert [[item["title"] for item in page["items"]] for page in pages] == [["overdue", "paused", "later"], [None]]
+    assert {page["pages"] for page in pages} == {2}
+    assert {topic["code"] for topic in pages[0]["topics"]} == {"street_light"}
+
+
+@pytest.mark.parametrize("wrong", [{"standing": "late"}, {"level": "province"}, {"q": "x" * 81}, {"limit": 51}, {"sort": "oldest"}])
+async def test_what_a_board_cannot_be_asked(several: Api, wrong: dict[str, Any]) -> None:
+    assert (await several.get(f"/board/{COUNTY}", **wrong)).status_code == 422
 
 
 async def test_a_board_that_has_not_changed_is_not_sent_again(api: Api) -> None:
