@@ -138,7 +138,7 @@ def _evidence(issue: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _steps(issue: dict[str, Any]) -> list[dict[str, str]]:
-    """Each level with its place and how it stands: missed, past, now, paused, done, ended (nothing came of it), later or unused."""
+    """Each level with its place and how it stands: missed, past, now, late, paused, done, ended (nothing came of it), later or unused."""
     present = issue["level"]
     if present not in LADDER:
         return []
@@ -148,7 +148,10 @@ def _steps(issue: dict[str, Any]) -> list[dict[str, str]]:
         if moment["event"] == "Escalated" and "missed" in str(moment["facts"].get("reason"))
     }
     over = issue["state"] in SETTLED
-    here = ("done" if issue["outcome"] else "ended") if over else "paused" if issue["state"] == "suspended" else "now"
+    if over:
+        here = "done" if issue["outcome"] else "ended"
+    else:
+        here = "paused" if issue["state"] == "suspended" else "late" if issue["overdue_since"] else "now"
 
     def standing(level: Level) -> str:
         if level == present:

@@ -58,7 +58,8 @@ async def test_what_is_late_at_the_top_stays_red(seen: Api) -> None:
     await goes_on(seen, example(Escalated, to_level="county"), example(Supervised, missed=missed(deadline("handle", id="handle-2"))))
     page = await seen.page(f"/t/{TOKEN}")
     assert "panel over" in page.text
-    assert "市里还没办完" in Page(page).text
+    for said in ("市里还没办完", "建德市:超期,还在办"):
+        assert full_width(said) in Page(page).text
     assert 'class="over"' in (await seen.page(f"/board/{COUNTY}")).text
 
 
