@@ -132,6 +132,12 @@ async def update_posts(session: AsyncSession, officers: Sequence[Officer], now: 
         await session.execute(update(Account).where(col(Account.username) == officer.officer_id).values(_values(officer, now)))
 
 
+async def retire(session: AsyncSession, names: Iterable[str], now: datetime) -> None:
+    """No sign-in any more for those whom the directory no longer has, as after `disable`."""
+    left = col(Account.username).in_(list(names))
+    await session.execute(update(Account).where(left).values(active=False, changed_at=now))
+
+
 async def taken(session: AsyncSession, names: Iterable[str]) -> frozenset[str]:
     """Those of `names` that cannot be officers: accounts of other roles, and disabled ones."""
     free = col(Account.role).in_(LEVELS_OF_ROLE) & col(Account.active)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing.domain.directory import Directory
 from services.routing.domain.directory_rows import Entry
+from services.routing.domain.directory_tables import named
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DirectoryChanged
@@ -21,6 +22,9 @@ from shared.regions import Regions, county_of
 
 MAX_EVENT_BYTES = 300_000
 """JetStream takes messages of up to 1 MB; a third of it leaves room for the envelope and for characters that JSON escapes."""
+
+MAX_REMOVED = 3_000
+"""Names of removed entries in an event; each has at most some 80 bytes."""
 
 TOPICS = "directory"
 """The stream of the topics."""
@@ -82,18 +86,18 @@ async def publish(
     log: EventLog,
     entries: Iterable[Entry] = (),
     *,
-    removed: Iterable[Officer] = (),
+    removed: Iterable[Entry] = (),
     by: str | None,
     now: datetime,
     correlation_id: str,
 ) -> None:
-    """Append `DirectoryChanged`: `entries` added or replaced, and the officers `removed` taken out.
+    """Append `DirectoryChanged`: `entries` added or replaced, and those `removed` taken out.
 
     Args:
         session: one transaction for all streams that are touched, in a fixed order, so that two imports cannot deadlock.
         log: routing's log.
         entries: topics, units and officers.
-        removed: officers as the directory has them now; also those who move to another county and stand in `entries` anew.
+        removed: entries as the directory has them now; also officers who move to another county and stand in `entries` anew.
         by: the administrator, None for the first start.
         now: the instant of the change.
         correlation_id: the request's.
@@ -105,8 +109,8 @@ async def publish(
     gone: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         changed[_home(entry)].append(entry)
-    for officer in removed:
-        gone[_home(officer)].append(f"officer:{officer.officer_id}")
+    for entry in removed:
+        gone[_home(entry)].append(named(entry))
     for stream in sorted({*changed, *gone}):
         head = (await log.load(session, stream)).head
         await log.append(
@@ -132,8 +136,8 @@ def _home(entry: Entry) -> str:
 
 
 def _events(entries: Sequence[Entry], removed: Sequence[str], by: str | None) -> Iterator[DirectoryChanged]:
-    if removed:
-        yield DirectoryChanged(removed=tuple(removed), by=by)
+    for first in range(0, len(removed), MAX_REMOVED):
+        yield DirectoryChanged(removed=tuple(removed[first : first + MAX_REMOVED]), by=by)
     for chunk in _chunks(entries):
         yield DirectoryChanged(
             topics=tuple(entry for entry in chunk if isinstance(entry, Topic)),

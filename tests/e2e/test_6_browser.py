@@ -142,6 +142,13 @@ async def pages(api: Api) -> Mapping[str, Any]:
             "operate-workflow": f"/operate/routing/spans?issue={issue_id}",
             "operate-notices": "/operate/notify/notices",
         },
+        "admin": {
+            "calendar": f"/calendar?region={county}",
+            "directory-regions": f"/directory?tab=regions&region={village}",
+            "directory-units": f"/directory?tab=units&region={TOWNSHIP}",
+            "directory-officers": f"/directory?tab=officers&region={TOWNSHIP}",
+            "directory-topics": "/directory?tab=topics",
+        },
     }
 
 
@@ -159,10 +166,11 @@ async def test_every_page_is_accessible_and_quiet(
     await sign_in(page, CADRE)
     for name, path in found["staff"].items():
         wrong += await check(page, path, said, f"{name}-{mode}")
-    page, said = await opened(browser, stack, width=width, dark=dark, language=language)
-    await sign_in(page, "operator")
-    for name, path in found["operator"].items():
-        wrong += await check(page, path, said, f"{name}-{mode}")
+    for role in ("operator", "admin"):
+        page, said = await opened(browser, stack, width=width, dark=dark, language=language)
+        await sign_in(page, role)
+        for name, path in found[role].items():
+            wrong += await check(page, path, said, f"{name}-{mode}")
     assert not wrong, "\n".join(wrong)
 
 

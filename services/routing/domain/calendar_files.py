@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal, cast, get_args
 
+from services.routing.domain.cells import as_meant, harmless
 from services.routing.domain.icalendar import Entry, Unreadable, entries, entry_lines
 from shared.contracts.routing import CalendarChanged, CalendarOverride
 
@@ -40,9 +41,6 @@ _NATIONAL, _REGIONAL = frozenset(get_args(NationalKind)), frozenset(get_args(Reg
 _REGION = re.compile(r"[0-9]{2,12}")
 _DAY = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
 """Excel and WPS turn 2026-01-04 into 2026/1/4 when they save."""
-
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r\n]")
-"""What a spreadsheet may run, full-width signs too (OWASP, CSV injection), after any apostrophes: one is put before and taken back."""
 
 _BOM = "\ufeff"
 
@@ -73,7 +71,7 @@ def to_csv(calendar: CalendarChanged) -> str:
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(HEADER)
     for day, kind, region, note in _rows(calendar):
-        writer.writerow((day.isoformat(), kind, region, f"'{note}" if _FORMULA.match(note) else note))
+        writer.writerow((day.isoformat(), kind, region, harmless(note)))
     return _BOM + file.getvalue()
 
 
@@ -96,7 +94,7 @@ def from_csv(text: str) -> Days:
                 reading.problems.append((line, "malformed"))
             elif any(cell.strip() for cell in cells):
                 day, kind, region, note = (*cells, "", "", "", "")[: len(HEADER)]
-                reading.take(line, [_day(day)], kind, region, note[1:] if note[:1] == "'" and _FORMULA.match(note) else note)
+                reading.take(line, [_day(day)], kind, region, as_meant(note))
             if reading.full:
                 break
             line = reader.line_num + 1

@@ -127,6 +127,11 @@ class Directory:
             officers=_changed(self.officers, {officer.officer_id: officer for officer in change.officers}, removed, "officer:"),
         )
 
+    def on_duty_in(self, region: str) -> tuple[str, ...]:
+        """Names of those on duty at the desks of a region: in a village its cadre."""
+        posts = (officer for role in ("cadre", "officer") for officer in self._by_post.get((role, region), ()))
+        return tuple(officer.name for officer in posts if officer.on_duty)
+
     def members(self, unit: str) -> tuple[Officer, ...]:
         """The officers of a unit, lowest `officer_id` first, on duty or not."""
         return self._members.get(unit, ())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from services.routing.domain.cells import as_meant
 from services.routing.domain.directory import VILLAGE_COMMITTEE, Directory, unit_id
 from shared.contracts.values import Officer, Topic, Unit
 from shared.regions import Regions, county_of, level_of, within
@@ -18,7 +19,8 @@ Kind = Literal["topics", "units", "officers"]
 Entry = Topic | Unit | Officer
 Problem = Literal[
     "column_missing", "required", "malformed", "too_long", "duplicate", "unknown_region", "unknown_unit", "unknown_role", "unknown_board",
-    "not_a_boolean", "outside_regions", "several_counties", "level_of_role", "unit_of_village", "name_taken",
+    "not_a_boolean", "outside_regions", "several_counties", "level_of_role", "unit_of_village", "name_taken", "still_used",
+    "in_charge",
 ]  # fmt: skip
 
 COLUMNS: Mapping[Kind, tuple[str, ...]] = {
@@ -47,7 +49,10 @@ MAX_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a row cannot be taken. `row` counts records from 1, which is the header."""
+    """Why a row cannot be taken. `row` counts records from 1, which is the header.
+
+    Row 0 is none of the file: an entry that would be removed, named by `column`.
+    """
 
     row: int
     column: str
@@ -65,16 +70,20 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How entries differ from a directory; `changed` are those that exist and are not the same."""
+    """How entries differ from a directory; `changed` are those that exist and are not the same, `removed` those that go."""
 
     added: tuple[Entry, ...]
     changed: tuple[Entry, ...]
     unchanged: int
+    removed: tuple[Entry, ...] = ()
 
 
 def read_rows(kind: Kind, text: str, directory: Directory, regions: Regions) -> Rows:
-    """Read a CSV whose header has the columns of `kind` (others are ignored) and compare every cell with what there is."""
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    """Read a CSV whose header has the columns of `kind` (others are ignored) and compare every cell with what there is.
+
+    Rows without any text are passed over, as spreadsheets leave them behind.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     try:
         lines = list(reader)
     except csv.Error:
@@ -86,7 +95,9 @@ def read_rows(kind: Kind, text: str, directory: Directory, regions: Regions) -> 
     entries: dict[str, Entry] = {}
     numbers: dict[str, int] = {}
     for line, row in enumerate(lines, start=2):
-        cells = {column: (row[column] or "").strip() for column in COLUMNS[kind]}
+        cells = {column: as_meant((row[column] or "").strip()) for column in COLUMNS[kind]}
+        if not any(cells.values()):
+            continue
         found, entry = _READERS[kind](cells, directory, regions)
         errors += [RowError(line, column, problem) for column, problem in found]
         if entry is None:
@@ -98,17 +109,17 @@ def read_rows(kind: Kind, text: str, directory: Directory, regions: Regions) -> 
     return Rows(tuple(entries.values()), tuple(errors), numbers)
 
 
-def difference(entries: tuple[Entry, ...], directory: Directory) -> Difference:
-    """Which of `entries` are new to `directory`, which change it, and how many are there already as they are."""
+def difference(entries: tuple[Entry, ...], directory: Directory, removed: tuple[Entry, ...] = ()) -> Difference:
+    """Which of `entries` are new to `directory`, which change it, and how many are there already as they are; `removed` go."""
     added: list[Entry] = []
     changed: list[Entry] = []
     for entry in entries:
-        former = _known(entry, directory)
+        former = known(entry, directory)
         if former is None:
             added.append(entry)
         elif former != entry:
             changed.append(entry)
-    return Difference(tuple(added), tuple(changed), len(entries) - len(added) - len(changed))
+    return Difference(tuple(added), tuple(changed), len(entries) - len(added) - len(changed), removed)
 
 
 def key_of(entry: Entry) -> str:
@@ -122,7 +133,8 @@ def key_of(entry: Entry) -> str:
             return entry.officer_id
 
 
-def _known(entry: Entry, directory: Directory) -> Entry | None:
+def known(entry: Entry, directory: Directory) -> Entry | None:
+    """What the directory has under the same identity."""
     match entry:
         case Topic():
             return directory.topics.get(entry.code)

@@ -8,8 +8,10 @@ from fastapi import FastAPI
 
 from services.routing.bootstrap import App
 from services.routing.entrypoints import (
+    calendar_pages,
     calendars,
     directory,
+    directory_pages,
     issues,
     openid,
     pages,
@@ -24,6 +26,19 @@ from shared.security.trusted import token_verifier
 from shared.web.app import create_app
 
 DESCRIPTION = "Who is in charge and until when: assignment, deadlines, escalation, accounts, directory."
+
+FORM = 64 * 1024
+"""What a form may add to the file that it brings."""
+
+BODY_LIMITS = {
+    directory.IMPORT_PATH: directory.MAX_IMPORT,
+    "/directory/import": directory.MAX_IMPORT + FORM,
+    "/directory/import/confirm": directory.MAX_IMPORT * 4 // 3 + FORM,
+    **dict.fromkeys((calendars.PATH, f"{calendars.PATH}/preview", f"{calendars.PATH}/import"), calendars.MAX_DAYS_BODY),
+    "/calendar/import": calendars.MAX_DAYS_BODY + FORM,
+    "/calendar/change": calendars.MAX_DAYS_BODY * 4 // 3 + FORM,
+}
+"""Files, and forms that carry a file along as base64."""
 
 
 @asynccontextmanager
@@ -44,8 +59,8 @@ async def make_api(app: App) -> AsyncIterator[FastAPI]:
                 rollouts.router,
                 calendars.router,
             ],
-            pages=[pages.router, openid.router, rules_pages.router],
-            body_limits={directory.IMPORT_PATH: directory.MAX_IMPORT},
+            pages=[pages.router, openid.router, rules_pages.router, calendar_pages.router, directory_pages.router],
+            body_limits=BODY_LIMITS,
             verifier=token_verifier(app.settings, client, own_keys=app.staff.keys),
             operation=operation(app),
             description=DESCRIPTION,

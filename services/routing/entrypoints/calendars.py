@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import JSONResponse
 
 from services.routing import previews
 from services.routing.bootstrap import App
@@ -14,6 +15,7 @@ from services.routing.domain.commands import Context
 from services.routing.domain.rulebook import Rulebook
 from services.routing.entrypoints.policies import LOCKED_PROBLEMS, Administrator, locked_version, services_of
 from services.routing.entrypoints.sla_bodies import RATE, CalendarBody, calendar_shown, rollout_shown
+from services.routing.entrypoints.uploads import text_of
 from services.routing.rules import days_only
 from shared import audit, idempotency
 from shared.contracts.routing import CalendarChanged, CalendarOverride
@@ -23,6 +25,10 @@ from shared.security.dependencies import ClientAddress
 from shared.web.openapi import COMMAND_PROBLEMS, READ_PROBLEMS
 from shared.web.requests import body_of, etag, parse, version_mismatch
 from shared.worktime import Calendar
+
+PATH = "/api/routing/v1/calendars/cn"
+MAX_DAYS_BODY = 1 * 2**20
+"""Bytes of as many days as a calendar may have, in the wordiest form (iCalendar). `create_app` is told, as a body of JSON has less."""
 
 router = APIRouter(prefix="/v1/calendars/cn", tags=["calendars"])
 
@@ -81,17 +87,9 @@ async def change(request: Request, principal: Administrator, address: ClientAddr
 
 @router.post("/preview", summary="What other days would do to open issues", responses=COMMAND_PROBLEMS, openapi_extra=body_of(CalendarBody))
 async def preview(request: Request, principal: Administrator) -> dict[str, Any]:
-    """Nothing is written."""
+    """Nothing is written. `calendar` is the version that there would be."""
     body = await parse(CalendarBody, request)
-    app = services_of(request)
-    async with app.database.transaction() as session:
-        known = await app.rules.fresh(session)
-        new = app.calendars.changed(known.calendars[-1], _days(body), note=body.note, by=principal.subject)
-        context = await app.contexts.context(session)
-        policy = known.published(context.rules.version) or known.policies[-1]
-        context = Context(context.now, Rulebook.of(policy, Calendar.of(new)), context.directory)
-        looked = await previews.preview(session, context, days_only(context.rules, known), "recompute")
-    return looked.shown()
+    return await _looked_at(services_of(request), lambda _: _days(body), note=body.note, by=principal.subject)
 
 
 @router.post(
@@ -105,12 +103,17 @@ async def bring_in(
     principal: Administrator,
     address: ClientAddress,
     confirm_year: int | None = Query(default=None, ge=2000, le=2100, description="The file holds the announced days of this year."),
+    dry_run: bool = Query(default=False, description="Only say what it would do, as a preview does; needs no If-Match."),
 ) -> Response:
     """CSV or iCalendar. With `confirm_year` only the days of that year are replaced; otherwise all are."""
+    note = f"import, year {confirm_year}" if confirm_year is not None else "import"
+    if dry_run:
+        found = await _file(request)
+        app, by = services_of(request), principal.subject
+        return JSONResponse(await _looked_at(app, lambda current: _taken(current, found, confirm_year), note=note, by=by))
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address))
     expected = locked_version(request)
     found = await _file(request)
-    note = f"import, year {confirm_year}" if confirm_year is not None else "import"
     return await _changed(
         request,
         claimed,
@@ -151,6 +154,19 @@ async def export(request: Request, principal: Administrator, format: Literal["cs
     return Response(text.encode(), media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
+async def _looked_at(app: App, days: Callable[[CalendarChanged], NewDays], *, note: str, by: str) -> dict[str, Any]:
+    """What other days would do to open issues, and the calendar that there would be."""
+    async with app.database.transaction() as session:
+        known = await app.rules.fresh(session)
+        former = known.calendars[-1]
+        new = app.calendars.changed(former, days(former), note=note, by=by)
+        context = await app.contexts.context(session)
+        policy = known.published(context.rules.version) or known.policies[-1]
+        context = Context(context.now, Rulebook.of(policy, Calendar.of(new)), context.directory)
+        looked = await previews.preview(session, context, days_only(context.rules, known), "recompute")
+    return looked.shown() | {"calendar": calendar_shown(new)}
+
+
 async def _changed(
     request: Request,
     claimed: idempotency.Claim | None,
@@ -189,8 +205,6 @@ async def _file(request: Request) -> Days:
     if reader is None:
         raise Problem("unsupported_media_type", 415, expected="text/csv", headers={"Accept-Post": ", ".join(MEDIA_TYPES)})
     try:
-        return reader((await request.body()).decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise invalid(FieldError("", "text_expected")) from None
+        return reader(text_of(await request.body()))
     except BadCalendarFile as error:
         raise invalid(*(FieldError(f"/rows/{line}", f"calendar_{code}") for line, code in error.errors[:200])) from None

@@ -18,11 +18,12 @@ _PASSED_ON = ("x-huiyin-gateway", "x-forwarded-for", "traceparent", "user-agent"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API said; `body` is empty where it said no JSON."""
+    """What the API said; `body` is empty where it said no JSON, `content` is what it said as bytes."""
 
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str]
+    content: bytes = b""
 
     @property
     def good(self) -> bool:
@@ -79,7 +80,7 @@ async def ask(
     if outer is not None:
         begin(outer)  # the inner call replaced it in this task
     told: dict[str, Any] = orjson.loads(answer.content) if "json" in answer.headers.get("content-type", "") else {}
-    return Answer(answer.status_code, told, answer.headers)
+    return Answer(answer.status_code, told, answer.headers, answer.content)
 
 
 async def ask_or_fail(request: Request, path: str, params: Mapping[str, str | int | list[str]] | None = None) -> dict[str, Any]:

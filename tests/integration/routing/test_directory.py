@@ -136,7 +136,7 @@ async def test_imported_officers_are_seated_and_sign_in_once_they_have_a_passwor
     row = f"a-builder,梅城镇建设岗,officer,{TOWNSHIP},{TOWNSHIP}/construction,true,\n"
     answer = await upload(client, admin, "officers", OFFICERS + row)
     assert answer.status_code == 200
-    assert answer.json() == {"kind": "officers", "dry_run": False, "added": 1, "changed": 0, "unchanged": 0, "errors": []}
+    assert (answer.json()["added"], answer.json()["errors"]) == (1, [])
     assert (await directory_of(services)).seat(VILLAGE, "township", "road", "hardship").officer_id == "a-builder"
     async with services.staff.database.transaction() as session:
         await services.staff.accounts.set_password(session, "a-builder", services.staff.passwords.hash("correct horse"), by="cli:root")
