@@ -14,7 +14,8 @@ from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineError, SheetTypeEnum, SheetVisibleEnum, load_workbook  # pyright: ignore[reportUnknownVariableType]
 
-MEMORY = 1 * 2**30
+MEMORY = 512 * 2**20
+"""Bytes of address space: three full sheets take less than half of it."""
 SECONDS = 20
 MAX_UNPACKED = 64 * 2**20
 MAX_ROWS = 20_001
