@@ -1,9 +1,11 @@
 """Queries over routing's own rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-from sqlalchemy import Text, and_, any_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, any_, cast, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -11,8 +13,9 @@ from sqlmodel import col
 from services.routing.domain.commands import Actor
 from services.routing.domain.state import Issue
 from services.routing.snapshot import clocks_of
-from services.routing.tables import IssueRow
+from services.routing.tables import IssueRow, SavedFilter
 from shared.database import table_of, upsert
+from shared.ids import new_id
 from shared.regions import LADDER, at_level
 
 
@@ -65,21 +68,66 @@ def _awaits(issue: Issue) -> tuple[str | None, str | None]:
     return "dispatcher", at_level(issue.village, LADDER[LADDER.index(issue.level) + 1])
 
 
-async def worklist(session: AsyncSession, actor: Actor, *, after: tuple[datetime | None, str] | None, limit: int) -> Sequence[IssueRow]:
+Part = Literal["handler", "task", "decision", "visit"]
+"""Why an issue is on somebody's worklist: they or their unit have it, an invited unit's task, a decision, or a return visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What of a worklist is wanted; empty: everything.
+
+    `text` stands in the number or title, or the issue is in one of the villages `places`; `region` is a prefix of the village's code.
+    """
+
+    text: str = ""
+    places: tuple[str, ...] = ()
+    region: str = ""
+    topic: str = ""
+    priority: str = ""
+    part: Part | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """For the rows."""
+        if self.text:
+            texts = (col(column).icontains(self.text, autoescape=True) for column in (IssueRow.number, IssueRow.title))
+            yield or_(*texts, col(IssueRow.village) == any_(cast(list(self.places), ARRAY(Text))))
+        if self.region:
+            yield col(IssueRow.village).startswith(self.region, autoescape=True)
+        if self.topic:
+            yield col(IssueRow.topic) == self.topic
+        if self.priority:
+            yield col(IssueRow.priority) == self.priority
+
+
+def part_of(row: IssueRow, actor: Actor) -> Part:
+    """Why a row of `actor`'s worklist is there; the first of these that is true."""
+    if row.officer_id == actor.subject or row.unit in actor.units:
+        return "handler"
+    if set(row.task_units) & set(actor.units):
+        return "task"
+    return "decision" if row.awaits_role == actor.role and row.awaits_region in actor.regions else "visit"
+
+
+async def worklist(
+    session: AsyncSession, actor: Actor, *, narrowed: Narrowed, after: tuple[datetime | None, str] | None, limit: int
+) -> Sequence[IssueRow]:
     """The open issues that wait for `actor`: theirs or their unit's, visits they owe, tasks of their units, decisions they have to take.
 
     Soonest deadline first, those without one last. `after` is the place of the last row of the page before.
     """
     units = cast(list(actor.units), ARRAY(Text))
-    mine = or_(
-        col(IssueRow.officer_id) == actor.subject,
-        col(IssueRow.unit) == any_(units),
-        and_(col(IssueRow.first_receiver) == actor.subject, col(IssueRow.state) == "visit_due"),
-        col(IssueRow.task_units).op("&&")(units),
-        and_(col(IssueRow.awaits_role) == actor.role, col(IssueRow.awaits_region) == any_(cast(list(actor.regions), ARRAY(Text)))),
-    )
+    parts: dict[Part, ColumnElement[bool]] = {
+        "handler": or_(col(IssueRow.officer_id) == actor.subject, col(IssueRow.unit) == any_(units)),
+        "task": col(IssueRow.task_units).op("&&")(units),
+        "decision": and_(
+            col(IssueRow.awaits_role) == actor.role, col(IssueRow.awaits_region) == any_(cast(list(actor.regions), ARRAY(Text)))
+        ),
+        "visit": and_(col(IssueRow.first_receiver) == actor.subject, col(IssueRow.state) == "visit_due"),
+    }
+    mine = parts[narrowed.part] if narrowed.part else or_(*parts.values())
     due = func.coalesce(col(IssueRow.due_at), func.timestamptz("infinity"))
-    query = select(IssueRow).where(col(IssueRow.state) != "closed", mine).order_by(due, col(IssueRow.issue_id)).limit(limit)
+    open_ones = select(IssueRow).where(col(IssueRow.state) != "closed", mine, *narrowed.conditions())
+    query = open_ones.order_by(due, col(IssueRow.issue_id)).limit(limit)
     if after is not None:
         query = query.where(func.row(due, col(IssueRow.issue_id)) > func.row(after[0] or func.timestamptz("infinity"), after[1]))
     return (await session.execute(query)).scalars().all()
@@ -121,3 +169,33 @@ async def find(session: AsyncSession, named: Sequence[str]) -> dict[str, str]:
     )
     found = (await session.execute(query)).all()
     return {name: issue_id for issue_id, number in found for name in (issue_id, number) if name in named}
+
+
+MOST_FILTERS = 20
+"""Saved filters of one person: more than anybody tells apart."""
+
+
+async def filters_of(session: AsyncSession, username: str) -> Sequence[SavedFilter]:
+    """Somebody's saved filters, by name."""
+    query = select(SavedFilter).where(col(SavedFilter.username) == username).order_by(col(SavedFilter.name))
+    return (await session.execute(query)).scalars().all()
+
+
+async def save_filter(session: AsyncSession, username: str, name: str, wanted: Mapping[str, str]) -> SavedFilter | None:
+    """Save a filter of somebody's, in place of one of that name; None where they have as many as they may."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("saved_filters " + username, 0))))
+    own = {row.name: row for row in await filters_of(session, username)}
+    if name not in own and len(own) >= MOST_FILTERS:
+        return None
+    row = own.get(name) or SavedFilter(filter_id=new_id(), username=username, name=name, filter={})
+    row.filter = dict(wanted)
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def remove_filter(session: AsyncSession, username: str, filter_id: str) -> bool:
+    """Remove a filter of somebody's. Returns whether there was one."""
+    own = (col(SavedFilter.username) == username, col(SavedFilter.filter_id) == filter_id)
+    gone = await session.execute(delete(SavedFilter).where(*own).returning(col(SavedFilter.filter_id)))
+    return gone.first() is not None

@@ -4,18 +4,25 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from services.routing.domain.state import Issue
 from shared.contracts.routing import PausedClock
 from shared.contracts.values import Deadline, Value
 
 
 class Clocks(Value):
-    """What the row keeps of an issue's clocks (column `clocks`): those that run, and those that stand still."""
+    """What the row keeps of an issue's clocks (column `clocks`): those that run, those that stand still, and the one that was missed.
+
+    `task_units` says whose task each deadline of kind `task` is, by `deadline_id`.
+    """
 
     anonymous: bool
     assigned_at: datetime | None
     deadlines: tuple[Deadline, ...]
     paused: tuple[PausedClock, ...]
+    lapsed: Deadline | None = None
+    task_units: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 COLUMNS = (
@@ -27,7 +34,14 @@ COLUMNS = (
 
 def clocks_of(issue: Issue) -> Clocks:
     """What the row keeps of an issue's clocks."""
-    return Clocks(anonymous=issue.anonymous, assigned_at=issue.assigned_at, deadlines=issue.running, paused=issue.paused)
+    return Clocks(
+        anonymous=issue.anonymous,
+        assigned_at=issue.assigned_at,
+        deadlines=issue.running,
+        paused=issue.paused,
+        lapsed=issue.lapsed,
+        task_units={f"task-{task.task_id}": task.unit for task in issue.tasks.values()},
+    )
 
 
 def issue_of(row: Mapping[Any, Any]) -> Issue:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Text, text
+from sqlalchemy import Column, DateTime, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -118,6 +118,18 @@ class IssueRow(RoutingTable, table=True):
     version: int
     stream_version: int
     raised_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class SavedFilter(RoutingTable, table=True):
+    """A filter of the worklist that somebody gave a name; `filter` holds what it narrows. A name is one's own once."""
+
+    __tablename__ = "saved_filters"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (UniqueConstraint("username", "name"),)
+
+    filter_id: str = Field(primary_key=True)
+    username: str
+    name: str
+    filter: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
 
 
 class PolicyDraft(RoutingTable, table=True):

@@ -128,6 +128,8 @@ async def pages(api: Api) -> Mapping[str, Any]:
             "work": "/work",
             "issue": f"/work/{issue_id}",
             "command": f"/work/{issue_id}?command=resolve",
+            "filtered": "/work?tab=act&priority=routine",
+            "keys": "/work/keys",
             "ledger": "/issues",
             "card": f"/issues/{issue_id}",
             "figures": "/figures",

@@ -57,7 +57,8 @@ class Page(HTMLParser):
         elif tag == "a":
             self.links.append(given.get("href", ""))
         elif tag == "form":
-            self._form = self.forms.setdefault(given["action"], Form(given["action"], given["method"]))
+            action = given.get("action", "")  # none: it closes its dialog
+            self._form = self.forms.setdefault(action, Form(action, given["method"]))
         elif self._form is not None and (name := given.get("name")):
             if tag == "textarea":
                 self._typed = name

@@ -77,13 +77,18 @@ _WHO: Mapping[str, Callable[[Actor, Issue], bool]] = {
 }
 
 
+def entitled(actor: Actor, name: str, issue: Issue) -> bool:
+    """Whether `actor` is one of those who may give a command of that name for this issue as it stands."""
+    return not (actor.role == "cadre" and issue.category == "conduct") and _WHO[name](actor, issue)
+
+
 def may(actor: Actor, command: Command, issue: Issue) -> bool:
-    """Whether `actor` is one of those who may give `command` for this issue as it stands."""
-    if actor.role == "cadre" and issue.category == "conduct":
+    """As `entitled`, for a command with what it says: a task is its own unit's, and only the supervisor is final."""
+    if not entitled(actor, NAMES[type(command)], issue):
         return False
     if isinstance(command, CompleteTask):
         task = issue.tasks.get(command.task_id)
-        return has_task(actor, issue) if task is None else in_charge(actor, task.handler)
+        return task is None or in_charge(actor, task.handler)
     if isinstance(command, RecordReturnVisit) and command.result == "final":
         return is_supervisor(actor, issue)
-    return _WHO[NAMES[type(command)]](actor, issue)
+    return True

@@ -7,7 +7,7 @@ from typing import Any
 from services.routing.domain.state import UNVERSIONED, Issue
 from shared.contracts import Event, intake, notify, routing
 from shared.contracts.envelope import Recorded
-from shared.contracts.values import DeadlineKind
+from shared.contracts.values import Deadline, DeadlineKind
 
 LEVEL_CLOCKS: tuple[DeadlineKind, ...] = (
     "accept",
@@ -86,7 +86,12 @@ def _assigned(issue: Issue, event: routing.Assigned, recorded: Recorded[Any]) ->
 
 
 def _accepted(issue: Issue, event: routing.Accepted, recorded: Recorded[Any]) -> Issue:
-    return replace(issue, state="in_progress").without("accept")
+    return replace(issue, state="in_progress", lapsed=_still_missed(issue, made_good="accept")).without("accept")
+
+
+def _still_missed(issue: Issue, *, made_good: DeadlineKind) -> Deadline | None:
+    """The deadline that is missed yet, once one of that kind is made good."""
+    return None if issue.lapsed is not None and issue.lapsed.kind == made_good else issue.lapsed
 
 
 def _reassigned(issue: Issue, event: routing.Reassigned, recorded: Recorded[Any]) -> Issue:
@@ -104,7 +109,7 @@ def _warned(issue: Issue, event: routing.DeadlineWarned, recorded: Recorded[Any]
 
 def _fresh_stay(issue: Issue) -> Issue:
     """A new stay at a level: nothing of the former stay's clocks, returns, suspensions or requests is left."""
-    return replace(issue, returns=0, suspensions=0, extensions=0, paused=(), extension=None, dissatisfied_again=False).without(
+    return replace(issue, returns=0, suspensions=0, extensions=0, paused=(), lapsed=None, extension=None, dissatisfied_again=False).without(
         *LEVEL_CLOCKS
     )
 
@@ -122,7 +127,8 @@ def _returned(issue: Issue, event: routing.Returned, recorded: Recorded[Any]) ->
 
 
 def _arbitrated(issue: Issue, event: routing.Arbitrated, recorded: Recorded[Any]) -> Issue:
-    return replace(issue, state="assigned", handler=event.handler).without("arbitration").with_deadlines(event.deadlines)
+    issue = replace(issue, state="assigned", handler=event.handler, lapsed=_still_missed(issue, made_good="accept"))
+    return issue.without("arbitration").with_deadlines(event.deadlines)
 
 
 def _invited(issue: Issue, event: routing.UnitInvited, recorded: Recorded[Any]) -> Issue:
@@ -166,13 +172,16 @@ def _deadlines_moved(issue: Issue, event: routing.DeadlineChanged, recorded: Rec
 
 
 def _supervised(issue: Issue, event: routing.Supervised, recorded: Recorded[Any]) -> Issue:
-    ended = issue if event.missed is None else issue.without_id(event.missed.deadline_id)
+    missed = issue.deadlines.get(event.missed.deadline_id) if event.missed else None
+    ended = issue if missed is None else issue.without_id(missed.deadline_id)
+    if missed is not None and missed.kind in ("accept", "handle"):
+        ended = replace(ended, lapsed=missed)
     supervised = ended.supervised if event.by is None else {**ended.supervised, event.kind: recorded.time}
     return replace(ended, supervised=supervised).with_deadlines(event.deadlines)
 
 
 def _referred(issue: Issue, event: routing.Referred, recorded: Recorded[Any]) -> Issue:
-    issue = replace(issue, state="referred", extension=None)
+    issue = replace(issue, state="referred", lapsed=None, extension=None)
     return issue.without("accept", "handle", "extension", "supervise_notice", "supervise_criticism", "promise").with_deadlines(
         event.deadlines
     )
@@ -218,7 +227,7 @@ def _reopened(issue: Issue, event: routing.Reopened, recorded: Recorded[Any]) ->
 def _closed(issue: Issue, event: routing.Closed, recorded: Recorded[Any]) -> Issue:
     promises = {key: deadline for key, deadline in issue.deadlines.items() if deadline.kind == "promise"}
     kept = {} if event.how == "withdrawn" else promises
-    return replace(issue, state="closed", closed_at=recorded.time, deadlines=kept, tasks={}, paused=(), extension=None)
+    return replace(issue, state="closed", closed_at=recorded.time, deadlines=kept, tasks={}, paused=(), lapsed=None, extension=None)
 
 
 _RULES: Mapping[type[Event], Callable[[Issue, Any, Recorded[Any]], Issue]] = {

@@ -53,6 +53,7 @@ class Issue:
 
     `deadlines` holds every deadline that was set and not ended, by id; `running` those that count now. `version` is contract.md's,
     `stream_version` the number of events. `resolved_by_event` is the id of the latest `Resolved`, which notices of the resolution name.
+    `lapsed` is the accept or handle deadline that was missed where nothing is above, until it is made good.
     `extensions` were granted, `suspensions` begun at this level; `supervised` is when somebody last gave each degree of supervision.
     `unsettled` are the facts of intake and notify that no event of routing has followed yet: the next decision draws their consequences
     before anything else.
@@ -81,6 +82,7 @@ class Issue:
     returns: int = 0
     suspensions: int = 0
     paused: tuple[routing.PausedClock, ...] = ()
+    lapsed: Deadline | None = None
     extension: routing.ExtensionRequested | None = None
     extensions: int = 0
     supervised: Mapping[SupervisionKind, datetime] = field(default_factory=dict[SupervisionKind, datetime])

@@ -1,14 +1,12 @@
-"""Commands, worklist and the explanation of a deadline."""
+"""Commands, and the explanation of a deadline."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.routing import problem_texts as problem_texts  # registers the texts of routing's refusals
-from services.routing import repository
 from services.routing.bootstrap import App
 from services.routing.domain.commands import Actor, Refusal
 from services.routing.domain.explain import NotRaisedYet, explain
@@ -16,7 +14,6 @@ from services.routing.domain.explain_texts import sentences
 from services.routing.domain.state import Issue
 from services.routing.entrypoints.command_bodies import BODIES, CommandBody
 from services.routing.handlers import ATTEMPTS, Loaded, UnknownIssue
-from services.routing.tables import IssueRow
 from shared import audit, idempotency
 from shared.contracts.values import Evidence
 from shared.eventlog import ConcurrentAppend
@@ -130,60 +127,6 @@ def _stand(issue: Issue) -> dict[str, Any]:
 
 for _name, _model in BODIES.items():
     _add_command(_name, _model)  # pyright: ignore[reportArgumentType]
-
-
-@router.get("/worklist", summary="Own open issues, soonest deadline first", responses=READ_PROBLEMS)
-async def worklist(
-    request: Request,
-    principal: Staff,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: str | None = None,
-) -> dict[str, Any]:
-    """A page: `items`, and `next` for the following one (null: it was the last)."""
-    describe("read_worklist")
-    check(principal, "read_worklist")
-    app: App = request.app.state.services
-    async with app.database.transaction() as session:
-        rows = await repository.worklist(session, actor_of(principal), after=_place(cursor), limit=limit + 1)
-    more = rows[limit - 1] if len(rows) > limit else None
-    return {"items": [_item(row) for row in rows[:limit]], "next": _cursor(more) if more else None}
-
-
-def _item(row: IssueRow) -> dict[str, Any]:
-    shown = (
-        "issue_id",
-        "number",
-        "village",
-        "title",
-        "category",
-        "topic",
-        "priority",
-        "state",
-        "level",
-        "unit",
-        "officer_id",
-        "due_at",
-        "version",
-    )
-    return {name: getattr(row, name) for name in shown} | {"awaits": row.awaits_role, "raised_at": row.raised_at}
-
-
-def _cursor(row: IssueRow) -> str:
-    return f"{row.due_at.isoformat() if row.due_at else ''}|{row.issue_id}"
-
-
-def _place(cursor: str | None) -> tuple[datetime | None, str] | None:
-    if cursor is None:
-        return None
-    due, separator, issue_id = cursor.partition("|")
-    try:
-        instant = datetime.fromisoformat(due) if due else None
-    except ValueError:
-        separator = ""
-        instant = None
-    if not separator or (instant is not None and instant.tzinfo is None):
-        raise invalid(FieldError("/cursor", "cursor_invalid"))
-    return instant, issue_id
 
 
 @router.get("/issues/{issue_id}/deadline", summary="Why each deadline is what it is", responses=READ_PROBLEMS)

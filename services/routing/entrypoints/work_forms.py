@@ -10,7 +10,7 @@ from shared.worktime import SHANGHAI
 
 Pair = tuple[str, str]
 Form = Mapping[str, str]
-Kind = Literal["text", "choice", "day", "unit", "task", "check"]
+Kind = Literal["text", "choice", "day", "unit", "task", "topic", "photo", "check"]
 
 PRIORITIES: dict[str, Pair] = {"routine": ("一般", "Routine"), "urgent": ("紧急", "Urgent"), "emergency": ("特急", "Emergency")}
 
@@ -47,6 +47,22 @@ class Command:
 
 
 IMPERSONAL: Pair = ("不要写个人信息。", "No personal data.")
+PHOTO = Field(
+    "evidence",
+    ("照片或文件", "Photo or document"),
+    "photo",
+    required=False,
+    hint=(
+        "先选文件,再按“上传”;拍摄地点会去掉。最大 10 MB。",
+        "Choose a file, then upload it; the place it was taken is removed. 10 MB at most.",
+    ),
+)
+CATEGORIES: dict[str, Pair] = {
+    "hardship": ("实际困难", "Hardship"),
+    "shortcoming": ("工作不足", "Shortcoming"),
+    "conduct": ("干部作风(转纪检)", "Conduct (goes to the discipline office)"),
+    "proposal": ("发展建议", "Proposal"),
+}
 REASON = Field("reason", ("理由", "Reason"), hint=IMPERSONAL)
 UNIT = Field("unit", ("单位", "Unit"), "unit")
 
@@ -58,6 +74,10 @@ def _same(*names: str) -> Callable[[Form], dict[str, Any]]:
 def _day(form: Form, name: str) -> str:
     """The end of office hours on a day, as an instant. Raises ValueError."""
     return datetime.strptime(form[name], "%Y-%m-%d").replace(hour=17, tzinfo=SHANGHAI).isoformat()
+
+
+def _with_evidence(body: Callable[[Form], dict[str, Any]]) -> Callable[[Form], dict[str, Any]]:
+    return lambda form: body(form) | {"evidence": form.get("evidence", "").split()}
 
 
 def _with_day(name: str, *others: str) -> Callable[[Form], dict[str, Any]]:
@@ -85,6 +105,7 @@ COMMANDS: dict[Action, Command] = {
                     "solved": ("已解决(要有照片或文件)", "Solved (needs a photo or document)"),
                     "planned": ("列入计划(要有日期)", "Planned (needs a date)"),
                     "explained": ("政策解释", "Explained"),
+                    "referred": ("上报(要有日期)", "Referred (needs a date)"),
                     "rejected": ("不予受理(镇以上,要有理由)", "Rejected (township and above, with a reason)"),
                 },
             ),
@@ -93,18 +114,18 @@ COMMANDS: dict[Action, Command] = {
                 ("办成什么样(反映人看得到)", "What came of it (the reporter sees it)"),
                 hint=IMPERSONAL,
             ),
-            Field("evidence", ("附件回执(上传照片后得到)", "Receipt of an uploaded photo"), required=False),
-            Field("promised_by", ("承诺日期(列入计划时)", "Promised date (if planned)"), "day", required=False),
+            PHOTO,
+            Field("promised_by", ("承诺日期(列入计划、上报时)", "Promised date (if planned or referred)"), "day", required=False),
             Field("reason", ("理由(不予受理时)", "Reason (if rejected)"), required=False),
         ),
-        lambda form: _with_day("promised_by", "outcome", "result", "reason")(form) | {"evidence": form.get("evidence", "").split()},
+        _with_evidence(_with_day("promised_by", "outcome", "result", "reason")),
         "done",
     ),
     "report-progress": Command(
         ("报进展", "Report progress"),
         ("时钟照走。", "The clock runs on."),
-        (Field("note", ("进展", "Progress"), hint=("只有工作人员看得到。", "Only staff see it.")),),
-        _same("note"),
+        (Field("note", ("进展", "Progress"), hint=("只有工作人员看得到。", "Only staff see it.")), PHOTO),
+        _with_evidence(_same("note")),
     ),
     "request-escalation": Command(
         ("上报上一级", "Ask the level above"),
@@ -133,8 +154,13 @@ COMMANDS: dict[Action, Command] = {
     "reclassify": Command(
         ("改分类", "Reclassify"),
         ("对反映人承诺过的期限只会提前,不会推后。", "What the reporter was promised never gets later."),
-        (Field("priority", ("紧急程度", "Priority"), "choice", choices=PRIORITIES), REASON),
-        _same("priority", "reason"),
+        (
+            Field("priority", ("紧急程度", "Priority"), "choice", required=False, choices=PRIORITIES),
+            Field("topic", ("事项类型", "Topic"), "topic", required=False),
+            Field("category", ("类别", "Category"), "choice", required=False, choices=CATEGORIES),
+            REASON,
+        ),
+        _same("priority", "topic", "category", "reason"),
     ),
     "invite": Command(
         ("邀请联办", "Invite a unit"),
@@ -213,6 +239,7 @@ COMMANDS: dict[Action, Command] = {
                     "content": ("满意", "Content"),
                     "not_content": ("不满意", "Not content"),
                     "unreachable": ("联系不上(要写理由)", "Unreachable (with a reason)"),
+                    "final": ("终结:第三次办结仍不满意(督办人员,要写理由)", "Final: dissatisfied with the third resolution (supervisor)"),
                 },
             ),
             Field("reason", ("理由", "Reason"), required=False),

@@ -181,7 +181,7 @@ async def test_the_worklist_counts_filters_and_accepts_many(here: Office) -> Non
     assert f"/work/{first}" in found.links
     assert f"/work/{second}" not in found.links
     answer = await here.client.post("/work", data={"issue": [first, second, "nonsense"]}, headers=ORIGIN)
-    assert answer.headers["location"] == "/work?said=accepted&done=2&of=2"
+    assert answer.headers["location"] == "/work?said=accept&done=2&of=2"
     assert "Accepted" in await here.names(first)
     assert "签收了 2 件" in Page(await here.client.get(answer.headers["location"])).text
 
@@ -217,7 +217,7 @@ async def test_who_was_slower_is_told_and_keeps_what_was_typed(here: Office) -> 
     answer = await post(here, f"/work/{issue_id}/request-escalation", **filled)
     assert answer.status_code == 412
     page = Page(answer)
-    assert "别人已经办了一步" in page.text
+    assert "有了变化" in page.text
     again = page.forms[f"/work/{issue_id}/request-escalation"].fields
     assert again["reason"].strip("\n") == "村里办不了"
     assert (await post(here, f"/work/{issue_id}/request-escalation", **again)).status_code == 303
@@ -255,7 +255,15 @@ def test_every_command_of_the_contract_has_a_form() -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_form_becomes_what_the_api_takes(name: str) -> None:
     command = COMMANDS[name]  # pyright: ignore[reportArgumentType]
-    typed = {"task": new_id(), "text": "去现场看过", "day": "2026-12-01", "unit": f"{TOWNSHIP}/construction", "check": "yes"}
+    typed = {
+        "task": new_id(),
+        "text": "去现场看过",
+        "day": "2026-12-01",
+        "unit": f"{TOWNSHIP}/construction",
+        "check": "yes",
+        "topic": "road",
+        "photo": "",
+    }
     filled = {field.name: next(iter(field.choices)) if field.kind == "choice" else typed[field.kind] for field in command.fields}
     filled["evidence"] = ""
     body = command.body(filled)
