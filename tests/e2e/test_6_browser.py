@@ -242,3 +242,20 @@ async def test_a_missed_deadline_is_seen_on_the_phone(browser: Browser, stack: S
 
     await eventually(lifted, seconds=60, every=0.5)
     assert await phone.locator("h2 >> text=The township has it").count() == 1
+
+
+async def test_keys_are_told_in_a_sheet_and_can_be_turned_off(browser: Browser, stack: Stack, api: Api) -> None:
+    page, _ = await opened(browser, stack, width=1280)
+    await sign_in(page, CADRE)
+    sheet = page.locator("dialog[open]")
+    await page.keyboard.press("?")
+    await page.wait_for_selector("dialog[open]")
+    await page.keyboard.press("Escape")
+    await page.locator("#q").press("?")
+    assert (await sheet.count(), await page.input_value("#q")) == (0, "?"), "who types a question mark gets one"
+    await page.click("[data-sheet]")
+    await page.uncheck("#keys-on")
+    await page.keyboard.press("Escape")
+    await page.reload()
+    await page.keyboard.press("?")
+    assert await sheet.count() == 0

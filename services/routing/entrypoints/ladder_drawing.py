@@ -16,6 +16,8 @@ Pair = tuple[str, str]
 WIDTH, LEFT, RIGHT = 680, 96, 664
 ROWS: Mapping[str, int] = {"county": 48, "township": 98, "village": 148}
 """Heights, in the drawing's own units."""
+GAP = 10
+"""Between a line and its text."""
 MOST_TICKS = 7
 _DAY = 86400
 
@@ -37,7 +39,10 @@ HOW: Mapping[str, Pair] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stay as drawn and as told. `percent` of what was allowed is used; `rest` are the pauses' places and widths."""
+    """A stay as drawn and as told. `percent` of what was allowed is used; `rest` are the pauses' places and widths.
+
+    Its text stands at `text_x`: above the present one, beside one that is over, where there is room; `at_end` means that it ends there.
+    """
 
     level: str
     level_name: str
@@ -53,6 +58,7 @@ class Run:
     y: int
     rest: tuple[tuple[float, float], ...]
     labelled: bool
+    text_x: float
     at_end: bool
 
 
@@ -122,6 +128,9 @@ def _run(stay: Mapping[str, Any], issue: Mapping[str, Any], scale: _Scale, langu
     began, until = instant(stay["began"]), instant(stay["ended"] or now)
     lasting = stay["ended"] is None
     pauses = [(instant(begin), instant(end or until)) for begin, end in stay["pauses"]]
+    x, width = scale.at(began), max(scale.at(until) - scale.at(began), 3)
+    at_end = x > (LEFT + RIGHT) / 2
+    beside = x - GAP if at_end else x + width + GAP
     return Run(
         level=stay["level"],
         level_name=LEVELS[stay["level"]][0 if language == "zh-CN" else 1],
@@ -132,12 +141,13 @@ def _run(stay: Mapping[str, Any], issue: Mapping[str, Any], scale: _Scale, langu
         missed=stay["missed"],
         now=lasting,
         percent=min(100, stay["used"] * 100 // stay["allowance"]) if stay["allowance"] else 0,
-        x=scale.at(began),
-        width=max(scale.at(until) - scale.at(began), 3),
+        x=x,
+        width=width,
         y=ROWS[stay["level"]],
         rest=tuple((scale.at(begin), max(scale.at(end) - scale.at(begin), 3)) for begin, end in pauses),
         labelled=labelled,
-        at_end=scale.at(began) > (LEFT + RIGHT) / 2,
+        text_x=(RIGHT if at_end else x) if lasting else beside,
+        at_end=at_end,
     )
 
 
