@@ -12,6 +12,7 @@ from services.routing.domain.explain_texts import sums
 from services.routing.entrypoints import work_forms
 from services.routing.entrypoints.countdowns import shown
 from services.routing.entrypoints.ladder_drawing import drawn
+from services.routing.entrypoints.level_names import level_names
 from services.routing.entrypoints.pages import PAGES, renewed
 from shared.ids import new_id
 from shared.problems import Problem, not_found
@@ -81,7 +82,7 @@ async def _issue(
     app, language, now = _app(request), chosen(request), datetime.now(UTC)
     region = app.regions.get(issue["village"])
     known = command in work_forms.COMMANDS and (command in issue["commands"] or bool(wrong) or bool(form))
-    clock = issue["clock"]
+    clock, levels = issue["clock"], level_names(app.regions, issue["village"], language)
     return PAGES.show(
         request,
         "issue",
@@ -89,6 +90,7 @@ async def _issue(
         person=person,
         issue=issue,
         place=region.full_name if region else issue["village"],
+        levels=levels,
         command=command if known else "",
         form=form,
         version=f'"{issue["version"] if wrong or not seen else seen}"',
@@ -96,7 +98,7 @@ async def _issue(
         shown=shown(issue["state"], clock, language, now, detail=True),
         meter=_meter(issue),
         sums=sums(issue["deadline"], language),
-        ladder=drawn(issue, language, now) if issue["stays"] else None,
+        ladder=drawn(issue, levels, language, now) if issue["stays"] else None,
         before=[file for file in issue["files"] if file["source"] != "resolution"],
         after=[file for file in issue["files"] if file["source"] == "resolution"],
         photos=_photos(app, form),

@@ -21,7 +21,6 @@ GAP = 10
 MOST_TICKS = 7
 _DAY = 86400
 
-LEVELS: Mapping[str, Pair] = {"village": ("村", "Village"), "township": ("镇", "Township"), "county": ("县", "County")}
 HOW: Mapping[str, Pair] = {
     "accept_deadline_missed": ("到期未签收,自动升级", "not accepted in time: went up by itself"),
     "handle_deadline_missed": ("到期未办结,自动升级", "not settled in time: went up by itself"),
@@ -80,14 +79,16 @@ class Ladder:
     over: bool
 
 
-def drawn(issue: Mapping[str, Any], language: Language, now: datetime) -> Ladder:
-    """The ladder of an issue of the API (`StaffIssue`), which has at least one stay."""
+def drawn(issue: Mapping[str, Any], levels: Mapping[str, str], language: Language, now: datetime) -> Ladder:
+    """The ladder of an issue of the API (`StaffIssue`), which has at least one stay; `levels` are the names of the levels there."""
     stays: Sequence[Mapping[str, Any]] = issue["stays"]
     last = stays[-1]
     due = instant(last["due_at"]) if last["due_at"] and last["ended"] is None and not _stands(last) else None
     scale = _Scale(_midnight(instant(stays[0]["began"])), max(instant(now), due or instant(now)))
     newest = {stay["level"]: index for index, stay in enumerate(stays)}
-    runs = tuple(_run(stay, issue, scale, language, now, labelled=newest[stay["level"]] == index) for index, stay in enumerate(stays))
+    runs = tuple(
+        _run(stay, issue, levels, scale, language, now, labelled=newest[stay["level"]] == index) for index, stay in enumerate(stays)
+    )
     pick = 0 if language == "zh-CN" else 1
     return Ladder(
         title=("办到哪一级、用了多久", "Which level, and how long")[pick],
@@ -96,7 +97,7 @@ def drawn(issue: Mapping[str, Any], language: Language, now: datetime) -> Ladder
         off=tuple((scale.at(_start(each)), scale.width(_DAY)) for each in map(date.fromisoformat, issue["days_off"])),
         ticks=tuple(scale.ticks()),
         lifts=tuple((after.x, before.y, after.y) for before, after in pairwise(runs) if before.y != after.y),
-        levels=tuple((LEVELS[level][pick], y) for level, y in ROWS.items()),
+        levels=tuple((levels[level], y) for level, y in ROWS.items()),
         now=scale.at(instant(now)),
         now_text=moment(now, language, now),
         due=scale.at(due) if due else None,
@@ -124,7 +125,16 @@ class _Scale:
         return [(self.at(each), f"{each.month}/{each.day}") for each in days]
 
 
-def _run(stay: Mapping[str, Any], issue: Mapping[str, Any], scale: _Scale, language: Language, now: datetime, *, labelled: bool) -> Run:
+def _run(
+    stay: Mapping[str, Any],
+    issue: Mapping[str, Any],
+    levels: Mapping[str, str],
+    scale: _Scale,
+    language: Language,
+    now: datetime,
+    *,
+    labelled: bool,
+) -> Run:
     began, until = instant(stay["began"]), instant(stay["ended"] or now)
     lasting = stay["ended"] is None
     pauses = [(instant(begin), instant(end or until)) for begin, end in stay["pauses"]]
@@ -133,7 +143,7 @@ def _run(stay: Mapping[str, Any], issue: Mapping[str, Any], scale: _Scale, langu
     beside = x - GAP if at_end else x + width + GAP
     return Run(
         level=stay["level"],
-        level_name=LEVELS[stay["level"]][0 if language == "zh-CN" else 1],
+        level_name=levels[stay["level"]],
         unit=stay["unit_name"],
         amount=_amount(stay, issue["working_day"], language),
         how=_how(stay, language, now),

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.routing.bootstrap import App
 from services.routing.entrypoints.countdowns import shown
+from services.routing.entrypoints.level_names import level_names
 from services.routing.entrypoints.pages import PAGES, renewed
 from services.routing.entrypoints.saved_filters import Filter
 from shared.ids import is_id, new_id
@@ -154,7 +155,8 @@ def _filter(given: Mapping[str, str]) -> dict[str, str]:
 def _row(item: Mapping[str, Any], regions: Regions, language: Any, now: datetime) -> dict[str, Any]:
     region = regions.get(item["village"])
     place = region.full_name if region else item["village"]
-    return {**item, "place": place, "shown": shown(item["state"], item["clock"], language, now)}
+    level = level_names(regions, item["village"], language).get(item["level"], "")
+    return {**item, "place": place, "level_name": level, "shown": shown(item["state"], item["clock"], language, now)}
 
 
 def _below(regions: Regions, person: Principal) -> list[Region]:

@@ -13,9 +13,11 @@ from services.routing.domain.life import POSSIBLE_IN
 from services.routing.domain.prospects import prospects
 from services.routing.domain.state import UNVERSIONED
 from services.routing.domain.stays import days_off, local_day, stays
+from services.routing.entrypoints.level_names import level_names
 from shared.contracts import EVENTS, intake
 from shared.contracts.values import Evidence
-from tests.support.life import MONDAY, PHOTO, Life, actor, calendar, directory, example, in_state
+from shared.regions import Regions
+from tests.support.life import DEMO, MONDAY, PHOTO, VILLAGE, Life, actor, calendar, directory, example, in_state
 
 DAY = 27000
 
@@ -106,3 +108,9 @@ def test_a_button_is_there_for_whom_the_command_would_be_taken(state: str) -> No
                 who = actor(officer.officer_id)
                 refusal = decide(life.issue, example(name, life), who, life.context, expected_version=None).refusal
                 assert entitled(who, name, life.issue) == (refusal is None or refusal.code != "not_in_charge"), (name, officer.officer_id)
+
+
+def test_levels_are_called_as_the_place_itself_is() -> None:
+    regions = Regions.load(DEMO / "regions.csv")
+    assert level_names(regions, VILLAGE, "zh-CN") == {"village": "村", "township": "镇", "county": "市"}
+    assert level_names(regions, VILLAGE, "en")["county"] == "County"
