@@ -12,7 +12,7 @@ _ENDINGS: Mapping[Level, tuple[str, ...]] = {
     "county": ("县", "市", "区", "旗"),
 }
 """The first where a name ends in none of them."""
-_ENGLISH: Mapping[Level, str] = {"village": "Village", "township": "Township", "county": "County"}
+_ENGLISH: Mapping[str, str] = {"village": "Village", "township": "Township", "county": "County"}
 
 
 def level_names(regions: Regions, village: str, language: Language) -> dict[str, str]:
