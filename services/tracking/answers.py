@@ -34,7 +34,10 @@ class DeadlineView(BaseModel):
 
 
 class IssueView(BaseModel):
-    """An issue as staff see it in the ledger. `due_at` is the soonest running deadline; `version` is the ETag."""
+    """An issue as staff see it in the ledger. `due_at` is the soonest running deadline; `version` is the ETag.
+
+    `supervised` holds the steps taken since it came to whoever has it now: `urge`, `notice`, `criticism`.
+    """
 
     issue_id: str
     number: str
@@ -59,6 +62,7 @@ class IssueView(BaseModel):
     due_at: datetime | None
     overdue_since: datetime | None
     warned: bool
+    supervised: list[str]
     raised_at: datetime
     occurred_at: datetime | None
     assigned_at: datetime | None

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, DateTime, Row, Select, and_, false, func, literal, literal_column, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.tracking.domain.words import STATES
 from services.tracking.tables import LIVE, Topics, Units
 from shared.database import table_of
 from shared.regions import level_of
@@ -15,7 +16,16 @@ from shared.regions import level_of
 LEDGER = LIVE.ledger.c
 _INSTANT = DateTime(timezone=True)
 NEVER: ColumnElement[datetime] = literal_column("'infinity'::timestamptz", _INSTANT)
-SOONEST = func.coalesce(LEDGER.due_at, NEVER)
+OWED: ColumnElement[datetime] = func.coalesce(func.least(LEDGER.overdue_since, LEDGER.due_at, type_=_INSTANT), NEVER)
+"""The deadline that counts: one that was missed and is still owed, else the soonest running one. Lists are indexed by it."""
+OPEN = tuple(state for state in STATES if state != "closed")
+WAITING = ("suspended", "answered")
+"""States whose deadline nobody can miss: a suspension ends by itself, and a rating is the reporter's to give."""
+LATE = and_(func.now() > OWED, LEDGER.state.not_in(WAITING))
+NOBODY = "none"
+"""As unit or officer: where there is none."""
+
+Standing = Literal["open", "late", "due"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,12 @@ class Filters:
     officer: str | None = None
     label: str | None = None
     search: str | None = None
+    due_after: datetime | None = None
     due_before: datetime | None = None
+    raised_after: datetime | None = None
+    raised_before: datetime | None = None
     overdue: bool | None = None
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +112,7 @@ async def timeline(session: AsyncSession, issue_id: str) -> Sequence[Row[Any]]:
 async def page(
     session: AsyncSession, scope: Scope, filters: Filters, *, newest: bool = False, after: Place | None = None, limit: int = 50
 ) -> Sequence[Row[Any]]:
-    """At most `limit` rows of the ledger: soonest deadline first (what has none comes last), or newest first."""
+    """At most `limit` rows of the ledger: by `OWED`, what was missed longest ago first (what owes nothing comes last), or newest first."""
     query = select(LIVE.ledger).where(in_scope(LEDGER, scope), *_conditions(filters)).limit(limit)
     if newest:
         if after:
@@ -107,8 +121,8 @@ async def page(
     else:
         if after:
             value = literal(after.value, _INSTANT) if after.value else NEVER
-            query = query.where(tuple_(SOONEST, LEDGER.issue_id) > tuple_(value, literal(after.issue_id)))
-        query = query.order_by(SOONEST, LEDGER.issue_id)
+            query = query.where(tuple_(OWED, LEDGER.issue_id) > tuple_(value, literal(after.issue_id)))
+        query = query.order_by(OWED, LEDGER.issue_id)
     return (await session.execute(query)).all()
 
 
@@ -130,21 +144,55 @@ def _conditions(filters: Filters, *, states: bool = True) -> list[ColumnElement[
     conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in chosen if values]
     if filters.region:
         conditions.append(in_region(LEDGER, filters.region))
-    if filters.unit:
-        conditions.append(LEDGER.handler_unit == filters.unit)
-    if filters.officer:
-        conditions.append(LEDGER.handler_officer == filters.officer)
+    for column, value in ((LEDGER.handler_unit, filters.unit), (LEDGER.handler_officer, filters.officer)):
+        if value:
+            conditions.append(column.is_(None) if value == NOBODY else column == value)
     if filters.label:
         conditions.append(LEDGER.labels.contains([filters.label]))
     if filters.search:
         found = LEDGER.title.icontains(filters.search, autoescape=True)
         conditions.append(or_(LEDGER.number.startswith(filters.search, autoescape=True), found))
-    if filters.due_before:
-        conditions.append(LEDGER.due_at < filters.due_before)
+    if filters.due_before:  # the second follows from the first, and is what the index knows
+        conditions += [LEDGER.due_at < filters.due_before, literal(filters.due_before, _INSTANT) > OWED]
+    for column, since in ((LEDGER.due_at, filters.due_after), (LEDGER.raised_at, filters.raised_after)):
+        if since:
+            conditions.append(column >= since)
+    if filters.raised_before:
+        conditions.append(LEDGER.raised_at < filters.raised_before)
     if filters.overdue is not None:
-        late = or_(LEDGER.overdue_since.is_not(None), func.coalesce(LEDGER.due_at < func.clock_timestamp(), false()))
-        conditions.append(late if filters.overdue else ~late)
+        conditions.append(LATE if filters.overdue else ~LATE)
+    match filters.standing:
+        case "open":
+            conditions.append(LEDGER.state.in_(OPEN))
+        case "late":
+            conditions.append(LATE)
+        case "due":
+            conditions += [func.now() <= OWED, NEVER > OWED, LEDGER.state.not_in(WAITING)]
+        case None:
+            pass
     return conditions
+
+
+def owed_at(row: Row[Any]) -> datetime | None:
+    """`OWED` of a row; None where nothing is."""
+    return min((at for at in (row.overdue_since, row.due_at) if at), default=None)
+
+
+async def supervised(session: AsyncSession, issue_ids: Sequence[str]) -> dict[str, list[str]]:
+    """How far the supervision of these issues has gone since they came to whoever has them now: `urge`, `notice`, `criticism`."""
+    of, steps = LIVE.transitions.c, dict[str, list[str]]()
+    query = (
+        select(of.issue_id, of.event, of.reason)
+        .where(of.issue_id.in_(issue_ids), of.event.in_(("Supervised", "Escalated", "Reopened")))
+        .order_by(of.issue_id, of.version)
+    )
+    for row in (await session.execute(query)).all() if issue_ids else ():
+        taken = steps.setdefault(row.issue_id, [])
+        if row.event != "Supervised":
+            taken.clear()
+        elif row.reason not in taken:
+            taken.append(row.reason)
+    return steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ Flows count what was recorded in a period, under the dimensions it had then, so 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, String, cast, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Row, String, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.repository import Scope, in_region, in_scope
@@ -19,6 +19,7 @@ GroupBy = Literal["region", "category", "topic", "unit", "level", "priority", "c
 _DAY = 86_400
 _T = LIVE.transitions.c
 _L = LIVE.ledger.c
+_CLOSED = (_T.event == "Closed") & (_T.reason != "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,17 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """The rates of one month, `2026-03`."""
+
+    month: str
+    response_rate: Rate
+    resolution_rate: Rate
+    satisfaction_rate: Rate
+    on_time_rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """Issues raised in the period, as they stand now."""
 
@@ -99,8 +111,8 @@ class Stock:
 async def stock(session: AsyncSession, of: Slice) -> Stock:
     """Where the issues stand that were raised in the period."""
     columns = (_L.state, _L.level, _L.category, _L.topic, _L.handler_unit)
-    conditions = _conditions(_L, of, at=_L.raised_at, level=_L.level, unit=_L.handler_unit)
-    query = select(*columns, func.count().label("n")).where(*conditions).group_by(*columns)
+    chosen = conditions(_L, of, at=_L.raised_at, level=_L.level, unit=_L.handler_unit)
+    query = select(*columns, func.count().label("n")).where(*chosen).group_by(*columns)
     rows = (await session.execute(query)).all()
     by_both: dict[str, dict[str, int]] = {}
     for row in rows:
@@ -129,8 +141,6 @@ def _summed(rows: Sequence[Row[Any]], name: str) -> dict[str, int]:
 async def figures(session: AsyncSession, of: Slice, group_by: GroupBy | None = None) -> list[Figures]:
     """What happened in the period: one set of figures, or one a group, by key."""
     key = _key(of, group_by)
-    closed = (_T.event == "Closed") & (_T.reason != "withdrawn")
-    told, late = _T.event == "Answered", _T.event == "VisitDue"
     query = (
         select(
             key.label("key"),
@@ -138,22 +148,15 @@ async def figures(session: AsyncSession, of: Slice, group_by: GroupBy | None = N
             _count(_T.event == "Accepted", "accepted"),
             _count(_T.event == "Escalated", "escalated"),
             _count(_T.event == "Resolved", "resolved"),
-            _count(told, "answered"),
+            _count(_T.event == "Answered", "answered"),
             _count(_T.event == "Reopened", "reopened"),
             _count(_T.event == "Closed", "closed"),
             _count((_T.event == "Closed") & (_T.reason == "withdrawn"), "withdrawn"),
-            _count(told & _T.on_time, "told_in_time"),
-            _count((told | late) & _T.on_time.is_not(None), "told_decided"),
-            _count(closed & (_T.outcome == "solved"), "closed_solved"),
-            _count(closed, "closed_with_outcome"),
-            _count((_T.event == "Rated") & _T.rating.in_(("satisfied", "fair")), "pleased"),
-            _count(_T.event == "Rated", "rated"),
-            _count((_T.event == "Resolved") & _T.on_time, "resolved_in_time"),
-            _count((_T.event == "Resolved") & _T.on_time.is_not(None), "resolved_decided"),
-            *_days(_T.resolved_after, closed, "resolve"),
-            *_days(_T.since_raised, closed, "close"),
+            *_rate_counts(),
+            *_days(_T.resolved_after, _CLOSED, "resolve"),
+            *_days(_T.since_raised, _CLOSED, "close"),
         )
-        .where(*_conditions(_T, of, at=_T.at, level=_T.to_level, unit=_T.unit))
+        .where(*conditions(_T, of, at=_T.at, level=_T.to_level, unit=_T.unit))
         .group_by(key)
         .order_by(key)
     )
@@ -172,17 +175,55 @@ def _figures(row: Row[Any]) -> Figures:
         reopened=row.reopened,
         closed=row.closed,
         withdrawn=row.withdrawn,
-        response_rate=Rate(row.told_in_time, row.told_decided),
-        resolution_rate=Rate(row.closed_solved, row.closed_with_outcome),
-        satisfaction_rate=Rate(row.pleased, row.rated),
-        on_time_rate=Rate(row.resolved_in_time, row.resolved_decided),
         days_to_resolve=Days(_in_days(row.resolve_median), _in_days(row.resolve_p90), row.resolve_count),
         days_to_close=Days(_in_days(row.close_median), _in_days(row.close_p90), row.close_count),
+        **_rates(row),
     )
 
 
 NOTHING = Figures("", 0, 0, 0, 0, 0, 0, 0, 0, Rate(0, 0), Rate(0, 0), Rate(0, 0), Rate(0, 0), Days(None, None, 0), Days(None, None, 0))
 """Of a period in which nothing happened."""
+
+
+async def trends(session: AsyncSession, of: Slice, months: Sequence[datetime]) -> list[Month]:
+    """The rates month by month, oldest first; the last of `months` ends the last but one."""
+    number = func.width_bucket(_T.at, literal(list(months), ARRAY(DateTime(timezone=True)))).label("number")
+    period = replace(of, since=months[0], until=months[-1])
+    query = (
+        select(number, *_rate_counts())
+        .where(*conditions(_T, period, at=_T.at, level=_T.to_level, unit=_T.unit), _T.event.in_(_RATED))
+        .group_by(number)
+    )
+    found = {row.number: _rates(row) for row in (await session.execute(query)).all()}
+    nothing = dict.fromkeys(("response_rate", "resolution_rate", "satisfaction_rate", "on_time_rate"), Rate(0, 0))
+    return [Month(first.strftime("%Y-%m"), **found.get(n, nothing)) for n, first in enumerate(months[:-1], 1)]
+
+
+_RATED = ("Answered", "VisitDue", "Closed", "Rated", "Resolved")
+"""Events that decide a rate."""
+
+
+def _rate_counts() -> tuple[Any, ...]:
+    told, late, resolved = _T.event == "Answered", _T.event == "VisitDue", _T.event == "Resolved"
+    return (
+        _count(told & _T.on_time, "told_in_time"),
+        _count((told | late) & _T.on_time.is_not(None), "told_decided"),
+        _count(_CLOSED & (_T.outcome == "solved"), "closed_solved"),
+        _count(_CLOSED, "closed_with_outcome"),
+        _count((_T.event == "Rated") & _T.rating.in_(("satisfied", "fair")), "pleased"),
+        _count(_T.event == "Rated", "rated"),
+        _count(resolved & _T.on_time, "resolved_in_time"),
+        _count(resolved & _T.on_time.is_not(None), "resolved_decided"),
+    )
+
+
+def _rates(row: Row[Any]) -> dict[str, Rate]:
+    return {
+        "response_rate": Rate(row.told_in_time, row.told_decided),
+        "resolution_rate": Rate(row.closed_solved, row.closed_with_outcome),
+        "satisfaction_rate": Rate(row.pleased, row.rated),
+        "on_time_rate": Rate(row.resolved_in_time, row.resolved_decided),
+    }
 
 
 def _in_days(seconds: float | None) -> float | None:
@@ -208,7 +249,7 @@ def _key(of: Slice, group_by: GroupBy | None) -> ColumnElement[Any]:
         case None:
             return literal("", String)
         case "region":
-            return _T[_below(of.region)]
+            return _T[below(of.region)]
         case "level":
             return func.coalesce(_T.to_level, "none")
         case "unit":
@@ -221,14 +262,15 @@ def _key(of: Slice, group_by: GroupBy | None) -> ColumnElement[Any]:
             return cast(_T[group_by], String)
 
 
-def _below(region: str | None) -> str:
+def below(region: str | None) -> str:
     """The column of the regions directly inside one: of the counties where none is named, and of itself for a village."""
     if region is None:
         return "county"
     return "township" if region.endswith("000000") else "village"
 
 
-def _conditions(columns: Any, of: Slice, *, at: Any, level: Any, unit: Any) -> list[ColumnElement[bool]]:
+def conditions(columns: Any, of: Slice, *, at: Any, level: Any, unit: Any) -> list[ColumnElement[bool]]:
+    """What a slice means for the ledger or the transitions, by the columns that hold its period, level and unit."""
     conditions = [in_scope(columns, of.scope)]
     if of.region:
         conditions.append(in_region(columns, of.region))

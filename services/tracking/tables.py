@@ -172,7 +172,7 @@ class RebuildProgress(TrackingTable, table=True):
 def _index(table: Table) -> None:
     column = table.c
     if table is table_of(Ledger):
-        soonest = func.coalesce(column.due_at, _NEVER)
+        soonest = func.coalesce(func.least(column.overdue_since, column.due_at), _NEVER)
         for region in (column.county, column.township, column.village):
             Index(f"ledger_{region.name}_due", region, soonest, column.issue_id)
             Index(f"ledger_{region.name}_raised", region, column.raised_at, column.issue_id)

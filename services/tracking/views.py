@@ -22,6 +22,8 @@ from services.tracking.domain.words import (
     CATEGORIES,
     DEADLINES,
     LEVELS,
+    NOBODY_ON_DUTY,
+    NOBODY_YET,
     OUTCOMES,
     PRIORITIES,
     REPORTERS,
@@ -31,7 +33,7 @@ from services.tracking.domain.words import (
     say,
     word,
 )
-from services.tracking.repository import Called
+from services.tracking.repository import NOBODY, Called
 from shared.contracts.values import Handler, Level
 from shared.regions import LADDER, Regions, at_level
 from shared.web.pages.instants import due
@@ -82,14 +84,15 @@ class Views:
     called: Called
     language: Language
 
-    def issue(self, row: Row[Any]) -> IssueView:
-        """A row of the ledger for staff."""
-        return IssueView(**self._issue(entry_from(row)))
+    def issue(self, row: Row[Any], supervised: list[str]) -> IssueView:
+        """A row of the ledger for staff, with the steps of supervision that were taken."""
+        return IssueView(**self._issue(entry_from(row)), supervised=supervised)
 
-    def issue_with_timeline(self, row: Row[Any], moments: Sequence[Row[Any]]) -> IssueWithTimeline:
+    def issue_with_timeline(self, row: Row[Any], moments: Sequence[Row[Any]], supervised: list[str]) -> IssueWithTimeline:
         """One issue for staff, with its whole timeline."""
         entry = entry_from(row)
-        return IssueWithTimeline(**self._issue(entry), timeline=self._timeline(entry, ((moment, moment.facts) for moment in moments)))
+        timeline = self._timeline(entry, ((moment, moment.facts) for moment in moments))
+        return IssueWithTimeline(**self._issue(entry), supervised=supervised, timeline=timeline)
 
     def group_name(self, group_by: str, key: str) -> str:
         """What people call a key of grouped statistics."""
@@ -102,6 +105,13 @@ class Views:
                 return self._names.topic(key)
             case _:
                 return self._word(_GROUPS.get(group_by, {}), key)
+
+    def holder(self, by: str, key: str, unit: str | None, post: str | None) -> str:
+        """What people call whoever holds issues: as `group_name`; an officer by unit and post."""
+        if by == "officer":
+            parts = (self._names.unit(unit) if unit else None, post or say(NOBODY_ON_DUTY, self.language))
+            return " · ".join(part for part in parts if part)
+        return say(NOBODY_YET, self.language) if key == NOBODY else self.group_name(by, key)
 
     @property
     def _names(self) -> InLanguage:

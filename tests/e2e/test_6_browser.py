@@ -133,6 +133,8 @@ async def pages(api: Api) -> Mapping[str, Any]:
             "ledger": "/issues",
             "card": f"/issues/{issue_id}",
             "figures": "/figures",
+            "figures-by-officer": "/figures?by=officer",
+            "ledger-late": f"/issues?standing=late&region={village}&sort=newest",
             "notices": f"/notices/{issue_id}",
             "statement": f"/statement/{issue_id}",
             "sessions": "/sessions",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from services.tracking.domain.words import OUTCOMES, PRIORITIES, RATINGS, Language, inside, say, word
+from services.tracking.domain.words import OUTCOMES, PRIORITIES, RATINGS, SUPERVISED, Language, inside, say, word
 
 Facts = Mapping[str, Any]
 
@@ -72,7 +72,6 @@ _REOPENED_BECAUSE = {
     "visit_not_content": ("回访时反映人不认可", "the reporter was not content when visited"),
     "reopened": ("申请重新办理", "it was asked for"),
 }
-_SUPERVISED = {"urge": ("催办", "Urged"), "notice": ("通报", "Noticed"), "criticism": ("批评", "Criticised")}
 _ADDRESSEE = {
     "handler": ("主办单位", "the unit in charge"),
     "unit": ("联办单位", "an invited unit"),
@@ -218,7 +217,7 @@ def _delivered(facts: Facts, names: Names, language: Language) -> str:
 
 
 def _supervised(facts: Facts, names: Names, language: Language) -> str:
-    kind, to = word(_SUPERVISED, facts["kind"], language), word(_ADDRESSEE, facts["to"], language)
+    kind, to = word(SUPERVISED, facts["kind"], language), word(_ADDRESSEE, facts["to"], language)
     return say(("督办:{}{}。", "{}: {}."), language).format(kind, to)
 
 

@@ -46,6 +46,9 @@ OUTCOMES: Words = {
 }
 RATINGS: Words = {"satisfied": ("满意", "Satisfied"), "fair": ("基本满意", "Fair"), "dissatisfied": ("不满意", "Dissatisfied")}
 REPORTERS: Words = {"named": ("实名", "Named"), "anonymous": ("匿名", "Anonymous")}
+SUPERVISED: Words = {"urge": ("催办", "Urged"), "notice": ("通报", "Noticed"), "criticism": ("批评", "Criticised")}
+NOBODY_YET = ("还没分派", "Not assigned yet")
+NOBODY_ON_DUTY = ("没有人值班", "Nobody on duty")
 DEADLINES: Words = {
     "accept": ("签收期限", "To be accepted"),
     "handle": ("办理期限", "To be settled"),

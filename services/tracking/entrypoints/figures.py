@@ -1,5 +1,6 @@
 """Statistics for staff: where issues stand, what happened in a period, and the rates."""
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
@@ -34,18 +35,37 @@ async def statistics_reader(principal: Staff) -> Principal:
     return principal
 
 
-class StatisticsQuery(BaseModel):
-    """What is counted. Days are those of Asia/Shanghai, both included; without them everything counts."""
+class Chosen(BaseModel):
+    """Which issues are counted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     region: RegionCode | None = Field(None, description="This region and below; it must be the caller's.")
-    since: date | None = Field(None, alias="from")
-    until: date | None = Field(None, alias="to")
     category: list[Category] = Field(default_factory=list[Category])
     topic: list[Code] = Field(default_factory=list[Code])
     level: list[LedgerLevel] = Field(default_factory=list[LedgerLevel])
     unit: list[str] = Field(default_factory=list[str], max_length=50)
+
+    def slice(self, principal: Principal) -> Slice:
+        """What is counted for this caller. Raises Problem 403 for a region that is not theirs."""
+        if self.region:
+            describe("read_statistics", region=self.region)
+            check(principal, "read_statistics", self.region)
+        return Slice(
+            scope=scope_of(principal),
+            region=self.region,
+            categories=tuple(self.category),
+            topics=tuple(self.topic),
+            levels=tuple(self.level),
+            units=tuple(self.unit),
+        )
+
+
+class StatisticsQuery(Chosen):
+    """What is counted. Days are those of Asia/Shanghai, both included; without them everything counts."""
+
+    since: date | None = Field(None, alias="from")
+    until: date | None = Field(None, alias="to")
     group_by: GroupBy | None = None
 
 
@@ -127,22 +147,12 @@ async def read_statistics(
     request: Request, principal: Annotated[Principal, Depends(statistics_reader)], query: Annotated[StatisticsQuery, Query()]
 ) -> StatisticsView:
     """All from rows. A past period's figures stay: they count what was recorded in it. 403 for a region that is not the caller's."""
-    if query.region:
-        describe("read_statistics", region=query.region)
-        check(principal, "read_statistics", query.region)
+    chosen = query.slice(principal)
     if query.since and query.until and query.until < query.since:
         raise invalid(FieldError("/to", "period_backwards", location="query"))
     reading: Reading = request.app.state.services
-    of = Slice(
-        scope=scope_of(principal),
-        region=query.region,
-        since=_midnight(query.since),
-        until=_midnight(query.until + timedelta(days=1)) if query.until else None,
-        categories=tuple(query.category),
-        topics=tuple(query.topic),
-        levels=tuple(query.level),
-        units=tuple(query.unit),
-    )
+    until = midnight(query.until + timedelta(days=1)) if query.until else None
+    of = replace(chosen, since=midnight(query.since) if query.since else None, until=until)
     async with reading.database.transaction() as session:
         stock = await statistics.stock(session, of)
         whole = await statistics.figures(session, of)
@@ -166,5 +176,6 @@ def _group(views: Views, group_by: GroupBy | None, group: Figures) -> Group:
     return Group.model_validate(group).model_copy(update={"name": views.group_name(group_by or "", group.key)})
 
 
-def _midnight(day: date | None) -> datetime | None:
-    return datetime.combine(day, time(), SHANGHAI) if day else None
+def midnight(day: date) -> datetime:
+    """When a day begins in Asia/Shanghai."""
+    return datetime.combine(day, time(), SHANGHAI)

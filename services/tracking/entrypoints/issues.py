@@ -10,7 +10,7 @@ from services.tracking.answers import IssueWithTimeline, Ledger
 from services.tracking.bootstrap import Reading
 from services.tracking.domain.entry import LedgerLevel, LedgerState
 from services.tracking.paging import BadCursor, cursor_of, place_of
-from services.tracking.repository import Filters, Place, Scope
+from services.tracking.repository import Filters, Place, Scope, Standing, owed_at
 from services.tracking.views import Views, units_in
 from shared.contracts.values import Category, Priority
 from shared.ids import is_id
@@ -47,7 +47,7 @@ async def issue_reader(principal: Staff) -> Principal:
     return principal
 
 
-class LedgerQuery(BaseModel):
+class LedgerFilters(BaseModel):
     """Filters of the ledger. Those that may be repeated match any of their values; all filters together must match."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,15 +58,21 @@ class LedgerQuery(BaseModel):
     category: list[Category] = Field(default_factory=list[Category])
     topic: list[Code] = Field(default_factory=list[Code])
     priority: list[Priority] = Field(default_factory=list[Priority])
-    unit: str | None = Field(None, max_length=80, description="Handled by this unit, `<12-digit region>/<unit code>`.")
-    officer: str | None = Field(None, max_length=80, description="Handled by this officer.")
+    unit: str | None = Field(None, max_length=80, description="Handled by this unit, `<12-digit region>/<unit code>`; `none`: by no unit.")
+    officer: str | None = Field(None, max_length=80, description="Handled by this officer; `none`: where nobody is on duty.")
     label: str | None = Field(None, max_length=80)
     q: str | None = Field(None, min_length=1, max_length=80, description="Beginning of the number, or part of the title.")
+    due_after: AwareDatetime | None = Field(None, description="The soonest running deadline is at this instant or later.")
     due_before: AwareDatetime | None = None
+    raised_after: AwareDatetime | None = Field(None, description="Raised at this instant or later.")
+    raised_before: AwareDatetime | None = None
     overdue: bool | None = Field(None, description="Whether a deadline was missed that is still owed.")
-    sort: Literal["due", "newest"] = Field("due", description="`due`: soonest deadline first; `newest`: raised last first.")
-    cursor: str | None = Field(None, max_length=300)
-    limit: int = Field(50, ge=1, le=200)
+    standing: Standing | None = Field(
+        None, description="`open`: not closed; `late`: as overdue; `due`: a deadline runs that somebody owes, and none was missed."
+    )
+    sort: Literal["due", "newest"] = Field(
+        "due", description="`due`: what was missed longest ago first, then the soonest deadline; `newest`: raised last first."
+    )
 
     def filters(self) -> Filters:
         """The filters for the repository."""
@@ -81,9 +87,27 @@ class LedgerQuery(BaseModel):
             officer=self.officer,
             label=self.label,
             search=self.q,
+            due_after=self.due_after,
             due_before=self.due_before,
+            raised_after=self.raised_after,
+            raised_before=self.raised_before,
             overdue=self.overdue,
+            standing=self.standing,
         )
+
+
+class LedgerQuery(LedgerFilters):
+    """And which page of what they leave."""
+
+    cursor: str | None = Field(None, max_length=300)
+    limit: int = Field(50, ge=1, le=200)
+
+
+def of_own_region(principal: Principal, query: LedgerFilters) -> None:
+    """Raises Problem 403 for a region that is not the caller's."""
+    if query.region:
+        describe("read_ledger", region=query.region)
+        check(principal, "read_ledger", query.region)
 
 
 @router.get("/issues", summary="A page of the ledger", responses=READ_PROBLEMS)
@@ -91,9 +115,7 @@ async def issues(
     request: Request, principal: Annotated[Principal, Depends(ledger_reader)], query: Annotated[LedgerQuery, Query()]
 ) -> Ledger:
     """Issues of the caller's regions. 403 for a region that is not theirs."""
-    if query.region:
-        describe("read_ledger", region=query.region)
-        check(principal, "read_ledger", query.region)
+    of_own_region(principal, query)
     reading: Reading = request.app.state.services
     filters, scope, newest = query.filters(), scope_of(principal), query.sort == "newest"
     try:
@@ -105,12 +127,13 @@ async def issues(
         shown = rows[: query.limit]
         counts = None if after else await repository.counts_by_state(session, scope, filters)
         called = await repository.names(session, units_in(shown))
+        steps = await repository.supervised(session, [row.issue_id for row in shown])
     views = Views(reading.regions, called, language_of(request))
     more = len(rows) > query.limit
     last = shown[-1] if more else None
     return Ledger(
-        items=[views.issue(row) for row in shown],
-        next_cursor=cursor_of(query.sort, Place(last.raised_at if newest else last.due_at, last.issue_id)) if last else None,
+        items=[views.issue(row, steps.get(row.issue_id, [])) for row in shown],
+        next_cursor=cursor_of(query.sort, Place(last.raised_at if newest else owed_at(last), last.issue_id)) if last else None,
         counts=counts,
         total=sum(counts.get(state, 0) for state in query.state or counts) if counts is not None else None,
     )
@@ -139,8 +162,9 @@ async def issue(
             return Response(status_code=304, headers={"ETag": tag})
         moments = await repository.timeline(session, issue_id)
         called = await repository.names(session, units_in((row,), moments))
+        steps = await repository.supervised(session, [issue_id])
     response.headers["ETag"] = tag
-    return Views(reading.regions, called, language_of(request)).issue_with_timeline(row, moments)
+    return Views(reading.regions, called, language_of(request)).issue_with_timeline(row, moments, steps.get(issue_id, []))
 
 
 def matches(request: Request, tag: str) -> bool:

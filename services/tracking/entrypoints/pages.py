@@ -1,7 +1,6 @@
 """tracking's pages: the start page, the reporter's own page, the ledger, figures, and how data is protected."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -14,7 +13,6 @@ from shared.regions import LADDER, Regions
 from shared.security.access import check
 from shared.security.principal import Principal
 from shared.web.pages import Pages, ask, ask_or_fail
-from shared.web.pages.instants import SHANGHAI
 from shared.web.pages.sessions import Person, signed_in
 
 router = APIRouter()
@@ -85,30 +83,11 @@ async def privacy(request: Request) -> Response:
     return PAGES.show(request, "privacy")
 
 
-@router.get("/issues")
-async def ledger(request: Request, person: Person, q: str = "", state: str = "", region: str = "", cursor: str = "") -> Response:
-    """The ledger of one's regions."""
-    asked = {name: value for name, value in {"q": q.strip(), "state": state, "region": region, "cursor": cursor}.items() if value}
-    told = await ask_or_fail(request, "/api/tracking/v1/issues", asked | {"limit": 50})
-    return PAGES.show(request, "ledger", person=person, ledger=told, q=q, state=state, region=region)
-
-
 @router.get("/issues/{issue_id}")
 async def issue(issue_id: str, request: Request, person: Person) -> Response:
     """The ledger card of an issue, and its story."""
     told = await ask_or_fail(request, f"/api/tracking/v1/issues/{issue_id}")
     return PAGES.show(request, "card", person=person, issue=told, evidence=list(_evidence(told)))
-
-
-@router.get("/figures")
-async def figures(request: Request, person: Person, group_by: Literal["region", "topic", "level", "month"] = "region") -> Response:
-    """Counts and rates of the last 30 days, and who is how far."""
-    today = datetime.now(SHANGHAI).date()
-    asked = {"from": str(today - timedelta(days=29)), "to": str(today), "group_by": group_by}
-    if person.regions:
-        asked["region"] = person.regions[0]
-    told = await ask_or_fail(request, "/api/tracking/v1/statistics", asked)
-    return PAGES.show(request, "figures", person=person, told=told, group_by=group_by)
 
 
 def _of_reporter(request: Request, name: str, token: str, issue: dict[str, Any], **known: Any) -> Response:

@@ -1,6 +1,9 @@
 """Who sees which issue: every endpoint of staff, from own, child, sibling, parent and look-alike regions, by role."""
 
+from io import BytesIO
+
 import pytest
+from python_calamine import CalamineWorkbook
 
 from shared.contracts.intake import IssueRaised
 from shared.contracts.routing import Assigned
@@ -53,10 +56,21 @@ async def test_lists_counts_statistics_and_single_issues_end_at_the_region(
     statistics = (await api.get("/statistics", who, group_by="region")).json()
     assert statistics["issues"]["total"] == statistics["figures"]["raised"] == int(sees)
     assert len(statistics["groups"]) == int(sees)
+    outlook = (await api.get("/statistics/outlook", who, group_by="unit")).json()
+    assert outlook["whole"]["open"] == len(outlook["groups"]["unit"]) == int(sees)
+    assert table((await api.get("/issues.xlsx", who)).content) == int(sees)
     assert (await api.get(f"/issues/{issue_id}", who)).status_code == (200 if sees else 404)
 
 
-@pytest.mark.parametrize("path", ["/issues", "/statistics"])
+PATHS = ["/issues", "/issues.xlsx", "/statistics", "/statistics/outlook", "/statistics/trends"]
+
+
+def table(content: bytes) -> int:
+    """How many issues a workbook holds."""
+    return len(CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()) - 2
+
+
+@pytest.mark.parametrize("path", PATHS)
 async def test_a_region_that_is_not_ones_own_cannot_be_asked_for(api: Api, issue_id: str, path: str) -> None:
     officer = principal("officer", TOWNSHIP)
     for region, status in [
@@ -77,11 +91,13 @@ async def test_roles_that_act_on_no_case_read_none(api: Api, issue_id: str, role
     who = Principal(role, role, role, (VILLAGE,) if role == "cadre" else ())  # pyright: ignore[reportArgumentType]
     assert (await api.get("/issues", who)).status_code == ledger
     assert (await api.get(f"/issues/{issue_id}", who)).status_code == ledger
-    assert (await api.get("/statistics", who)).status_code == statistics
+    assert (await api.get("/issues.xlsx", who)).status_code == ledger
+    for path in ("/statistics", "/statistics/outlook", "/statistics/trends"):
+        assert (await api.get(path, who)).status_code == statistics
 
 
 async def test_without_a_token_nothing_of_staff_is_shown_whatever_the_parameters(api: Api, issue_id: str) -> None:
-    for path in ("/issues", "/issues?limit=0", f"/issues/{issue_id}", "/statistics", "/statistics?from=x"):
+    for path in (*PATHS, "/issues?limit=0", f"/issues/{issue_id}", "/statistics?from=x", "/statistics/outlook?days=x"):
         assert (await api.get(path)).status_code == 401, path
     operator = principal("operator")
     assert (await api.get("/issues", operator, limit=0)).status_code == 403
@@ -108,6 +124,8 @@ async def test_a_conduct_matter_is_hidden_from_the_village_and_shown_above(api: 
         assert len(ledger["items"]) == ledger["total"] == int(sees), who
         statistics = (await api.get("/statistics", who)).json()
         assert statistics["issues"]["total"] == statistics["figures"]["raised"] == int(sees), who
+        assert (await api.get("/statistics/outlook", who)).json()["whole"]["open"] == int(sees), who
+        assert table((await api.get("/issues.xlsx", who)).content) == int(sees), who
         assert (await api.get(f"/issues/{stream}", who)).status_code == (200 if sees else 404), who
 
 

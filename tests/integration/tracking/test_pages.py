@@ -147,12 +147,10 @@ async def test_who_is_not_signed_in_is_asked_to(seen: Api, path: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next={path}")
 
 
-@pytest.mark.parametrize("group_by", ["region", "topic", "level", "month"])
-async def test_the_figures_of_ones_region(seen: Api, group_by: str) -> None:
+async def test_the_figures_of_ones_region(seen: Api) -> None:
     supervisor: Principal = principal("supervisor", COUNTY)
-    page = Page(await seen.page("/figures", supervisor, group_by=group_by))
-    assert "回音率" in page.text
-    assert (await seen.page("/figures", supervisor, group_by="nonsense")).status_code == 422
+    assert "回音率" in Page(await seen.page("/figures", supervisor)).text
+    assert (await seen.page("/figures", supervisor, by="nonsense")).status_code == 422
 
 
 async def test_an_asset_is_kept_for_good_under_the_name_of_its_content(seen: Api) -> None:

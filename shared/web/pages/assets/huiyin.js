@@ -1,4 +1,4 @@
-// Pages work without this. It adds: what another service knows beside an issue (htmx), and keys, which can be turned off.
+// Pages work without this. It adds: what another service knows beside an issue (htmx), buttons that print, and keys, which can be turned off.
 const sheet = document.getElementById("keys");
 const using = document.getElementById("keys-on");
 const OFF = "huiyin-keys-off";
@@ -26,3 +26,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
   } else if (/^[a-z]$/.test(event.key)) document.querySelector(`[data-key="${event.key}"]`)?.click();
 });
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
