@@ -2,8 +2,10 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl
 from zipfile import ZipFile
 
 import httpx
@@ -80,7 +82,8 @@ async def test_every_link_into_the_ledger_shows_as_many_issues_as_its_number(bus
     numbers = re.findall(r'<a href="(/issues\?[^"]+)">(\d+)</a>', answer.text)
     assert len(numbers) > 12
     for link, number in numbers:
-        shown = Page(await busy.page(link.replace("&amp;", "&"), SUPERVISOR))
+        asked: dict[str, Any] = dict(parse_qsl(unescape(link).partition("?")[2]))
+        shown = Page(await busy.page("/issues", SUPERVISOR, **asked))
         assert f"共 {number} 件" in shown.text, link
 
 

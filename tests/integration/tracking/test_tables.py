@@ -49,7 +49,7 @@ LISTS = [
     ("ledger_village_raised", f"village = '{VILLAGE}' ORDER BY raised_at DESC, issue_id DESC LIMIT 50"),
     (
         "ledger_officer_due",
-        "handler_officer = 'x' ORDER BY {OWED}, issue_id LIMIT 50",
+        f"handler_officer = 'x' ORDER BY {OWED}, issue_id LIMIT 50",
     ),
     ("ledger_number", "number LIKE '330182-20260302-%'"),
     ("ledger_title", "title ILIKE '%路灯不%'"),
@@ -63,7 +63,7 @@ async def test_a_list_can_be_read_through_its_index(world: World, index: str, qu
     """Sorting and scanning forbidden, the planner finds the index: so it fits the query."""
     async with world.tracking.transaction() as session:
         for setting in ("enable_seqscan", "enable_sort"):
-            await session.execute(text(f"SET LOCAL {setting} = off"))
+            await session.execute(text(f"SET LOCAL {setting} = of"))
         plan = (await session.execute(text(f"EXPLAIN SELECT * FROM ledger WHERE {query}"))).scalars().all()
     assert any(f" {index}" in line for line in plan), plan
     assert not any("Sort" in line for line in plan), plan
