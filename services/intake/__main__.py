@@ -5,7 +5,7 @@ import asyncio
 from fastapi import FastAPI
 
 from services.intake.bootstrap import App, bootstrap, jetstream
-from services.intake.entrypoints import api, attachments_api, evidence_pages, internal_api, pages
+from services.intake.entrypoints import alike_api, api, attachments_api, evidence_pages, internal_api, pages, raise_pages
 from services.intake.entrypoints.subscriber import HANDLERS
 from services.intake.settings import Settings
 from shared import telemetry
@@ -27,12 +27,12 @@ def application(app: App, *, checks: dict[str, Check] | None = None, verifier: T
         settings=app.settings,
         database=app.database,
         services=app,
-        routers=[api.router, attachments_api.router, internal_api.router],
-        pages=[pages.router, evidence_pages.router],
+        routers=[api.router, alike_api.router, attachments_api.router, internal_api.router],
+        pages=[raise_pages.router, pages.router, evidence_pages.router],
         checks=checks,
         verifier=verifier,
         operation=Operation(durables=(DURABLE,)),
-        body_limits={attachments_api.PATH: attachments_api.BODY_LIMIT} | pages.BODY_LIMITS | evidence_pages.BODY_LIMITS,
+        body_limits={attachments_api.PATH: attachments_api.BODY_LIMIT} | raise_pages.BODY_LIMITS | evidence_pages.BODY_LIMITS,
         description="Receives issues, keeps the reporter's personal data, and is the reporter's way back in.",
     )
 

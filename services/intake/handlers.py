@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import repository
 from services.intake.domain import raising
-from services.intake.domain.commands import LookUp, RaiseIssue, Rate, Reopen, Reporter, Withdraw
+from services.intake.domain.alike import OnBoard, alike
+from services.intake.domain.commands import LookUp, Matter, RaiseIssue, Rate, Reopen, Reporter, Withdraw
 from services.intake.domain.raising import Facts, Staff
 from services.intake.domain.reporter import Refusal, ReporterCommand, decide
 from services.intake.domain.reporter_view import fold
@@ -69,6 +70,8 @@ class Handlers:
             number=number,
             region=command.village_code,
             category=command.category,
+            topic=command.topic,
+            title=command.title,
             anonymous=command.reporter is None,
             tracking_digest=event.tracking_digest,
             lookup_index=self.vault.lookup_index(number, _last4(command.reporter)) if command.reporter else None,
@@ -92,6 +95,22 @@ class Handlers:
         await audit.record(session, entry)
         answer = {"issue_id": issue_id, "number": number, "tracking_url": self.settings.tracking_url(token)}
         return Answer(201, answer, {"Location": f"/api/tracking/v1/issues/{issue_id}"})
+
+    async def alike(self, session: AsyncSession, matter: Matter) -> list[OnBoard]:
+        """Open issues of the village that may be the same matter and that the public board shows in full; none for a conduct matter.
+
+        Raises:
+            Problem: 422 for a village or topic that is not there, 503 before the directory is there.
+        """
+        shown = {topic.code: topic.board for topic in await repository.topics(session)}
+        if not shown:
+            raise _not_loaded()
+        known = raising.unknown(village_known=self._village_known(matter.village_code), topic_known=matter.topic in shown)
+        if faults := [FieldError(fault.pointer, fault.code) for fault in known]:
+            raise invalid(*faults)
+        if matter.category == "conduct":
+            return []
+        return alike(matter.title, matter.topic, await repository.open_on_board(session, matter.village_code, shown))
 
     async def reporter_command(self, session: AsyncSession, issue: Issue, command: ReporterCommand) -> Answer:
         """Record the reporter's word on an issue: 200 with the version of the stream afterwards.
@@ -174,17 +193,20 @@ class Handlers:
         try:
             topic_known = await repository.topic_known(session, command.topic)
         except repository.DirectoryEmpty:
-            raise Problem("directory_not_loaded", 503, headers={"Retry-After": "2"}) from None
-        village = self.regions.get(command.village_code)
+            raise _not_loaded() from None
         named = await repository.officer(session, command.first_receiver) if caller and command.first_receiver else None
         return Facts(
             now=now,
             caller=Staff(caller.subject, caller.name, caller.regions, caller.units) if caller else None,
-            village_known=village is not None and village.level == "village",
+            village_known=self._village_known(command.village_code),
             topic_known=topic_known,
             named=named,
             evidence=tuple(self._verified(receipt, now) for receipt in command.attachments),
         )
+
+    def _village_known(self, code: str) -> bool:
+        village = self.regions.get(code)
+        return village is not None and village.level == "village"
 
     def _verified(self, receipt: str, now: datetime) -> Evidence | None:
         try:
@@ -200,6 +222,10 @@ class Handlers:
 def digest(token: str) -> str:
     """The SHA-256, hex, by which a tracking token is known outside the vault."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _not_loaded() -> Problem:
+    return Problem("directory_not_loaded", 503, headers={"Retry-After": "2"})
 
 
 def _secrets(command: RaiseIssue, token: str) -> list[Secret]:

@@ -1,21 +1,26 @@
 """Intake's queries. Hot paths are one statement each; none commits."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.intake.domain.alike import OnBoard
 from services.intake.domain.raising import Staff
 from services.intake.tables import Attachment, Issue, KnownOfficer, KnownTopic, VaultRow
 from services.intake.vault import Kind, Place, Sealed, Vault
+from shared.board import in_full, on_board
 from shared.contracts.routing import DirectoryChanged
-from shared.database import execute, fetch
+from shared.database import execute, fetch, table_of
 from shared.ids import new_id
+
+MOST_COMPARED = 200
+"""Open issues of a village that a new one is compared with: more than any village works on at a time, and bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ async def insert_issue(session: AsyncSession, vault: Vault, issue: Issue, secret
         issue.number,
         issue.region,
         issue.category,
+        issue.topic,
+        issue.title,
         issue.anonymous,
         issue.tracking_digest,
         issue.lookup_index,
@@ -130,9 +137,30 @@ async def bind_attachments(session: AsyncSession, issue_id: str, attachment_ids:
     await session.execute(update(Attachment).where(*free).values(issue_id=issue_id))
 
 
-async def set_category(session: AsyncSession, issue_id: str, category: str) -> None:
+async def set_classification(session: AsyncSession, issue_id: str, category: str, topic: str) -> None:
     """Note what an issue was reclassified to."""
-    await session.execute(update(Issue).where(_is(Issue.issue_id, issue_id)).values(category=category))
+    await session.execute(update(Issue).where(_is(Issue.issue_id, issue_id)).values(category=category, topic=topic))
+
+
+async def set_standing(session: AsyncSession, issue_id: str, state: str, level: str | None) -> None:
+    """Note where an issue stands."""
+    await session.execute(update(Issue).where(_is(Issue.issue_id, issue_id)).values(state=state, level=level))
+
+
+async def open_on_board(session: AsyncSession, village: str, shown: Mapping[str, str]) -> list[OnBoard]:
+    """The village's open issues that the public board shows in full, the newest first, at most `MOST_COMPARED`."""
+    columns = table_of(Issue).c
+    newest = columns.raised_at.desc(), columns.issue_id.desc()
+    place = func.row_number().over(order_by=newest).label("place")
+    whole_board = select(table_of(Issue), place).where(columns.region == village, on_board(columns, shown)).subquery().c
+    full = [topic for topic in shown if in_full(topic, shown)]
+    query = (
+        select(*(whole_board[each.name] for each in fields(OnBoard)))
+        .where(whole_board.topic.in_(full), whole_board.state != "closed")
+        .order_by(whole_board.place)
+        .limit(MOST_COMPARED)
+    )
+    return [OnBoard(*row) for row in (await session.execute(query)).all()]
 
 
 async def erase(session: AsyncSession, issue: Issue, now: datetime) -> list[str]:
@@ -155,9 +183,9 @@ async def apply_directory(session: AsyncSession, change: DirectoryChanged) -> No
     """Take over what changed of topics and officers: first what was added or replaced, then what was removed."""
     if change.topics:
         upsert_topics = insert(KnownTopic)
-        names = {name: upsert_topics.excluded[name] for name in ("zh", "en")}
-        rows = [{"code": topic.code, "zh": topic.zh, "en": topic.en} for topic in change.topics]
-        await session.execute(upsert_topics.on_conflict_do_update(index_elements=["code"], set_=names), rows)
+        told = {name: upsert_topics.excluded[name] for name in ("zh", "en", "board")}
+        rows = [{"code": topic.code, "zh": topic.zh, "en": topic.en, "board": topic.board} for topic in change.topics]
+        await session.execute(upsert_topics.on_conflict_do_update(index_elements=["code"], set_=told), rows)
     if change.officers:
         # One statement for thousands: a county's whole staff comes in one event, and transactions are short.
         rows = [
@@ -193,8 +221,8 @@ def _is(attribute: Any, value: str) -> ColumnElement[bool]:
 _TOPIC = "SELECT EXISTS (SELECT FROM topics), EXISTS (SELECT FROM topics WHERE code = %s)"
 
 _INSERT_ISSUE = """
-    INSERT INTO issues (issue_id, number, region, category, anonymous, tracking_digest, lookup_index, raised_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO issues (issue_id, number, region, category, topic, title, anonymous, tracking_digest, lookup_index, raised_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     """
 
 _INSERT_SECRETS = """

@@ -18,7 +18,9 @@ class IntakeTable(SQLModel, registry=registry()):
 class Issue(IntakeTable, table=True):
     """An issue as intake has to find it: by id, number, tracking token (its SHA-256), or number and phone (their HMAC).
 
-    `category` follows reclassification, as conduct matters are hidden from village staff. An erased issue keeps neither digest nor index.
+    `category` follows reclassification, as conduct matters are hidden from village staff; so does `topic`. With title, state and level
+    (None before the first assignment) it is shown to those who are about to raise the same; an issue that is older than these columns has
+    neither topic nor title. An erased issue keeps neither digest nor index.
     """
 
     __tablename__ = "issues"  # pyright: ignore[reportAssignmentType]
@@ -27,6 +29,10 @@ class Issue(IntakeTable, table=True):
     number: str = Field(unique=True)
     region: str
     category: str
+    topic: str | None
+    title: str | None
+    state: str = "assigned"
+    level: str | None = None
     anonymous: bool
     tracking_digest: str | None = Field(default=None, unique=True)
     lookup_index: str | None = Field(default=None, index=True)
@@ -75,13 +81,14 @@ class NumberBlock(IntakeTable, table=True):
 
 
 class KnownTopic(IntakeTable, table=True):
-    """A topic of the directory, from `DirectoryChanged`."""
+    """A topic of the directory, from `DirectoryChanged`; `board` is what the public board may show of it."""
 
     __tablename__ = "topics"  # pyright: ignore[reportAssignmentType]
 
     code: str = Field(primary_key=True)
     zh: str
     en: str
+    board: str
 
 
 class KnownOfficer(IntakeTable, table=True):

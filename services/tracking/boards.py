@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.repository import LEDGER, NEVER, in_region
 from services.tracking.tables import LIVE, Topics
+from shared.board import in_full, on_board
 from shared.contracts.values import Level
 from shared.database import table_of
 
@@ -62,15 +63,15 @@ class Boards:
     Of topics that show the category only nothing can be found out: they match no search, no topic and no deadline.
     """
 
-    def __init__(self, visibility: Mapping[str, str]) -> None:
-        self._topics = sorted(visibility)
-        self.full = sorted(topic for topic, shown in visibility.items() if shown == "full")
+    def __init__(self, shown: Mapping[str, str]) -> None:
+        self._on_board = on_board(LEDGER, shown)
+        self.full = sorted(topic for topic in shown if in_full(topic, shown))
 
     @classmethod
     async def load(cls, session: AsyncSession) -> "Boards":
         """As the directory has it now."""
         topic = table_of(Topics).c
-        rows = (await session.execute(select(topic.code, topic.board).where(topic.board != "none"))).all()
+        rows = (await session.execute(select(topic.code, topic.board))).all()
         return cls({row.code: row.board for row in rows})
 
     async def rows(self, session: AsyncSession, narrowed: Narrowed, *, order: Order, limit: int, offset: int) -> list[Row[Any]]:
@@ -86,7 +87,7 @@ class Boards:
         return Counts({row.state: row.n for row in rows}, sum(row.late for row in rows))
 
     def _shown(self, narrowed: Narrowed) -> ColumnElement[bool]:
-        conditions = [in_region(LEDGER, narrowed.region), LEDGER.category != "conduct", LEDGER.topic.in_(self._topics)]
+        conditions = [in_region(LEDGER, narrowed.region), self._on_board]
         if narrowed.topic:
             conditions += [LEDGER.topic == narrowed.topic, LEDGER.topic.in_(self.full)]
         if narrowed.level:

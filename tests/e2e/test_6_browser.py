@@ -82,9 +82,14 @@ async def sign_in(page: Page, username: str) -> None:
 
 
 async def check(page: Page, path: str, said: list[str], name: str) -> list[str]:
-    """What is wrong with a page; leaves a picture of it."""
+    """What is wrong with the page of an address; leaves a picture of it."""
     said.clear()
     await page.goto(path)
+    return await look(page, path, said, name)
+
+
+async def look(page: Page, path: str, said: list[str], name: str) -> list[str]:
+    """What is wrong with the page that is shown; leaves a picture of it."""
     await page.wait_for_load_state("networkidle")
     await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
     wrong = [f"{path}: console says {each}" for each in said]
@@ -187,13 +192,15 @@ async def test_a_matter_from_the_phone_to_the_board(browser: Browser, stack: Sta
     await phone.click("text=找村子")
     await phone.click("text=梅城镇龙泉村")
     await phone.select_option("#topic", "street_light")
+    await phone.check("input[value=hardship]")
     await phone.fill("#title", title)
+    await phone.click("text=下一步")
     await phone.fill("#narrative", "晚上看不见路。")
     await phone.click("text=下一步")
     await phone.fill("#name", "王小明")
     await phone.fill("#phone", "13800002207")
     await phone.click("text=下一步")
-    await phone.click("form[action='/raise/send'] button")
+    await phone.click("form[action='/raise/send'] > button")
     await phone.wait_for_url("**/slip/**")
     await phone.click("text=看进展")
     link = phone.url
@@ -232,6 +239,37 @@ async def test_a_matter_from_the_phone_to_the_board(browser: Browser, stack: Sta
 
     await eventually(struck_off, seconds=60, every=0.5)
     await phone.goto("/")
+
+
+@pytest.mark.parametrize(("dark", "language"), [(False, "zh-CN"), (True, "en")])
+async def test_every_step_of_raising_is_accessible(
+    browser: Browser, stack: Stack, demo: Mapping[str, Any], dark: bool, language: str
+) -> None:
+    """Each step as it is and with what is wrong, what may be the same matter, and the way back; nothing is sent."""
+    assert demo["matters"] == 42
+    page, said = await opened(browser, stack, dark=dark, language=language)
+    wrong: list[str] = []
+
+    async def step(name: str, button: str = ".onward button:not(.plain)") -> None:
+        await page.click(f"main form {button}")
+        found = await look(page, name, said, f"{name}-{language}")
+        wrong.extend(each for each in found if "wrong" not in name or "console" not in each)
+        said.clear()
+
+    await page.goto(f"/raise/what?village={CADRE.partition('-')[2]}")
+    await page.fill("#title", "村口路灯不亮,打我电话 13800002207")
+    await page.select_option("#topic", "street_light")
+    await page.check("input[value=hardship]")
+    await step("raise-what-wrong")
+    await page.fill("#title", "村口路灯不亮")
+    await step("raise-more")
+    await page.fill("#narrative", "晚上看不见路。")
+    await step("raise-who")
+    await page.fill("#name", "王小明")
+    await page.fill("#phone", "13800002207")
+    await step("raise-check")
+    await step("raise-where-again", "button[formaction='/raise']")
+    assert not wrong, "\n".join(wrong)
 
 
 async def test_a_missed_deadline_is_seen_on_the_phone(browser: Browser, stack: Stack, api: Api) -> None:

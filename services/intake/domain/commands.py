@@ -77,14 +77,19 @@ class OnTheSpot(Command):
     result: Result
 
 
-class RaiseIssue(Command):
-    """A matter that somebody brings. `attachments` are receipts of earlier uploads; see contract.md for the other fields."""
+class Matter(Command):
+    """Where and what, as far as everybody may read it: enough to find what is alike."""
 
     village_code: Annotated[str, Field(pattern=r"^[0-9]{12}$")]
-    channel: Channel = "web"
     category: Category
     topic: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     title: Title
+
+
+class RaiseIssue(Matter):
+    """A matter that somebody brings. `attachments` are receipts of earlier uploads; see contract.md for the other fields."""
+
+    channel: Channel = "web"
     narrative: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
     priority: Priority = "routine"
     reporter: Reporter | None = None

@@ -96,11 +96,16 @@ def first_receiver(command: RaiseIssue, facts: Facts) -> Handler | None:
     return Handler(officer_id=person.officer_id, name=person.name, unit=nearest)
 
 
-def _of_anybody(command: RaiseIssue, facts: Facts) -> Iterator[Fault]:
-    if not facts.village_known:
+def unknown(*, village_known: bool, topic_known: bool) -> Iterator[Fault]:
+    """What a command names that is not there."""
+    if not village_known:
         yield Fault("/village_code", "unknown_village")
-    if not facts.topic_known:
+    if not topic_known:
         yield Fault("/topic", "unknown_topic")
+
+
+def _of_anybody(command: RaiseIssue, facts: Facts) -> Iterator[Fault]:
+    yield from unknown(village_known=facts.village_known, topic_known=facts.topic_known)
     if command.anonymous == (command.reporter is not None):
         yield Fault("/reporter", "reporter_or_anonymous")
     if command.reporter and names(command.title, command.reporter.name):
