@@ -63,6 +63,12 @@ async def what(request: Request, village: str = "") -> Response:
     return await _what(request, {"village": village, "key": new_id()}, {})
 
 
+@router.get("/raise/{step}")
+async def begin_again(step: str) -> Response:
+    """A step that is answered to a form has no address of its own."""
+    return RedirectResponse("/raise", 303)
+
+
 @router.post("/raise/what")
 async def take_what(request: Request) -> Response:
     """The first screen of step 2 is over, or is gone back to."""
@@ -205,7 +211,14 @@ def _where(request: Request, asked: Mapping[str, str], told: Mapping[str, str]) 
         found = list(regions.counties)
     more = bool(q) and len(found) > SHOWN
     example = next((region.name for region in regions if region.level == "village"), "")
-    known = {"q": q, "county": county, "township": township, "found": found[:SHOWN] if q else found, "more": more, "example": example}
+    known: dict[str, Any] = {
+        "q": q,
+        "county": county,
+        "township": township,
+        "found": found[:SHOWN] if q else found,
+        "more": more,
+        "example": example,
+    }
     return _step(request, "raise_where", 1, told, {}, **known)
 
 

@@ -23,8 +23,8 @@ ENGLISH = {"Accept-Language": "en"}
 async def press(intake: Intake, form: str, page: Page, to: str | None = None, **typed: Any) -> httpx.Response:
     """A form of `page` as the browser sends it, with what was typed; by another of its buttons, `to` another address."""
     fields = {name: value for name, value in page.forms[form].fields.items() if name != "change"} | typed
-    if (to or form) == "/raise/more":
-        return await intake.http.post("/raise/more", data=fields, files={"photo": fields.pop("photo", ("", b""))})
+    if (to or form).startswith("/raise/more"):
+        return await intake.http.post(to or form, data=fields, files={"photo": fields.pop("photo", ("", b""))})
     return await intake.http.post(to or form, data=fields)
 
 
@@ -167,6 +167,24 @@ async def test_one_can_go_back_to_every_step_and_nothing_is_lost(intake: Intake)
         ("/raise/who", "/raise/who", "phone", PHONE),
     ):
         assert Page(await press(intake, "/raise/send", check, to=button, change="yes")).forms[form].fields[name].strip("\n") == said
+
+
+async def test_the_language_can_be_changed_on_every_step_and_nothing_is_lost(intake: Intake) -> None:
+    more, who, check = await at_more(intake), await at_who(intake), await at_check(intake)
+    for page, form, to, typed in (
+        (more, "/raise/more", "/raise/more", {"change": "yes", "narrative": WORDS}),
+        (who, "/raise/who", "/raise/who", {"change": "yes", "name": NAME}),
+        (check, "/raise/send", "/raise/who", {}),
+    ):
+        assert "?language=en" not in page.links, "a link would lose what was typed"
+        answer = await press(intake, form, page, f"{to}?language=en", **typed)
+        english = Page(answer)
+        assert (english.language, answer.status_code) == ("en", 200)
+        assert all(english.forms[form].fields[name].strip("\n") == value for name, value in typed.items())
+        assert english.forms[form].fields["title"] == MATTER["title"]
+    assert "?language=en" in Page(await intake.http.get("/raise")).links
+    for step in ("more", "who", "send"):
+        assert (await intake.http.get(f"/raise/{step}")).headers["location"] == "/raise"
 
 
 async def test_the_browsers_own_way_back_works_but_keeps_no_name(intake: Intake) -> None:
