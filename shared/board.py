@@ -5,9 +5,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_
 
-PAGE = 50
-"""Issues on a page of the board, newest first."""
-
 
 def on_board(columns: Any, shown: Mapping[str, str]) -> ColumnElement[bool]:
     """Rows that the board has: never a conduct matter, and no topic of which it shows nothing.

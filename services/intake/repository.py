@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -150,14 +150,11 @@ async def set_standing(session: AsyncSession, issue_id: str, state: str, level: 
 async def open_on_board(session: AsyncSession, village: str, shown: Mapping[str, str]) -> list[OnBoard]:
     """The village's open issues that the public board shows in full, the newest first, at most `MOST_COMPARED`."""
     columns = table_of(Issue).c
-    newest = columns.raised_at.desc(), columns.issue_id.desc()
-    place = func.row_number().over(order_by=newest).label("place")
-    whole_board = select(table_of(Issue), place).where(columns.region == village, on_board(columns, shown)).subquery().c
     full = [topic for topic in shown if in_full(topic, shown)]
     query = (
-        select(*(whole_board[each.name] for each in fields(OnBoard)))
-        .where(whole_board.topic.in_(full), whole_board.state != "closed")
-        .order_by(whole_board.place)
+        select(*(columns[each.name] for each in fields(OnBoard)))
+        .where(columns.region == village, on_board(columns, shown), columns.topic.in_(full), columns.state != "closed")
+        .order_by(columns.raised_at.desc(), columns.issue_id.desc())
         .limit(MOST_COMPARED)
     )
     return [OnBoard(*row) for row in (await session.execute(query)).all()]

@@ -18,7 +18,7 @@ ALIKE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class OnBoard:
-    """An open issue as the public board shows it in full; `place` is its place on the village's board, the newest is 1."""
+    """An open issue as the public board shows it in full."""
 
     number: str
     title: str
@@ -26,7 +26,6 @@ class OnBoard:
     state: str
     level: str | None
     raised_at: datetime
-    place: int
 
 
 def alike(title: str, topic: str, issues: Iterable[OnBoard]) -> list[OnBoard]:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from services.intake.bootstrap import App
 from services.intake.domain.commands import Matter
-from shared.board import PAGE
 from shared.contracts.values import Level, State
 from shared.security.dependencies import Caller, ClientAddress
 from shared.web.call import describe
@@ -56,5 +55,5 @@ async def alike(request: Request, principal: Caller, address: ClientAddress) -> 
     async with app.database.transaction() as session:
         found = await app.handlers.alike(session, matter)
     board = f"{app.settings.public_url}/board/{matter.village_code}"
-    items = [asdict(issue) | {"url": f"{board}?page={(issue.place - 1) // PAGE + 1}#{issue.number}"} for issue in found]
+    items = [asdict(issue) | {"url": f"{board}?q={issue.number}"} for issue in found]
     return AlikeIssues.model_validate({"items": items})

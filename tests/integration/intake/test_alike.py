@@ -5,9 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.board import PAGE
 from shared.contracts import routing
-from shared.ids import new_id
 from tests.integration.intake.conftest import Intake
 from tests.integration.intake.test_reporter_side import RESOLVED
 from tests.support.events import SIBLING_VILLAGE, VILLAGE, example
@@ -36,7 +34,7 @@ async def test_what_is_open_in_the_village_is_suggested_with_where_it_stands(int
         "topic": "street_light",
         "state": "assigned",
         "level": None,
-        "url": f"http://127.0.0.1:8080/board/{VILLAGE}?page=1#{lamp['number']}",
+        "url": f"http://127.0.0.1:8080/board/{VILLAGE}?q={lamp['number']}",
     }
     await intake.hears(lamp["issue_id"], example(routing.Assigned), example(routing.Accepted), example(routing.Escalated))
     (item,) = (await ask(intake)).json()["items"]
@@ -78,17 +76,6 @@ async def test_what_becomes_a_conduct_matter_or_another_topic_disappears(intake:
 async def test_who_raises_a_conduct_matter_is_shown_nothing(intake: Intake):
     await intake.raised(title=MATTER["title"])
     assert await titles(intake, category="conduct") == []
-
-
-async def test_the_address_names_the_page_of_the_board(intake: Intake):
-    lamp = await intake.raised(title=MATTER["title"])
-    newer = (
-        "INSERT INTO intake.issues (issue_id, number, region, category, topic, title, anonymous, raised_at)"
-        " SELECT %s || n, %s || n, region, category, 'relief', 'x', true, now() FROM intake.issues, generate_series(1, %s) n RETURNING 1"
-    )
-    intake.rows(newer, new_id(), "other-", PAGE)
-    (item,) = (await ask(intake)).json()["items"]
-    assert item["url"].endswith(f"?page=2#{lamp['number']}")
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ async def test_what_may_be_the_same_is_shown_before_the_long_text_to_be_followed
     assert "这里有 1 件相近的事" in more.text
     assert "桥头路灯不亮 <b>&amp;" in more.text
     assert "低保" not in more.text
-    assert f"http://127.0.0.1:8080/board/{VILLAGE}?page=1#{lamp['number']}" in more.links
+    assert f"http://127.0.0.1:8080/board/{VILLAGE}?q={lamp['number']}" in more.links
     assert f"/board/{VILLAGE}/feed" in more.links
     assert (await press(intake, "/raise/more", more, **MORE)).status_code == 200, "none of them: one simply goes on"
 

@@ -7,9 +7,9 @@ import pytest
 from services.intake.domain.alike import MOST, OnBoard, alike
 
 
-def issue(title: str, topic: str = "road", place: int = 1) -> OnBoard:
+def issue(title: str, topic: str = "road", number: int = 1) -> OnBoard:
     raised_at = datetime(2026, 3, 2, 9, tzinfo=UTC)
-    return OnBoard(number=str(place), title=title, topic=topic, state="assigned", level=None, raised_at=raised_at, place=place)
+    return OnBoard(number=str(number), title=title, topic=topic, state="assigned", level=None, raised_at=raised_at)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_the_same_topic_is_enough():
 
 
 def test_the_likest_come_first_then_the_newest_and_no_more_than_fit():
-    known = [issue("桥上没有栏杆", place=place) for place in range(1, 8)] + [issue("村口路灯坏了", "street_light", place=8)]
-    assert [each.place for each in alike("村口路灯坏了", "road", known)] == [8, 1, 2, 3, 4]
+    known = [issue("桥上没有栏杆", number=number) for number in range(1, 8)] + [issue("村口路灯坏了", "street_light", number=8)]
+    assert [int(each.number) for each in alike("村口路灯坏了", "road", known)] == [8, 1, 2, 3, 4]
     assert MOST == 5
