@@ -26,7 +26,7 @@ test: .venv/.dev
 # The pages in Chromium; `make test` has a part of it where Chromium is installed.
 browser: .venv/.dev
 	@command -v chromium > /dev/null || { echo "make browser needs Chromium and Chinese fonts: apt-get install chromium fonts-noto-cjk"; exit 1; }
-	@LONG=1 $(BIN)/python -m tests tests/e2e/test_6_browser.py
+	@LONG=1 $(BIN)/python -m tests tests/e2e/test_6_browser.py tests/e2e/test_7_stories.py
 
 screenshots: browser
 	@echo "Pictures of every page are in build/screenshots."

@@ -14,14 +14,14 @@ from shared.database import Database
 from shared.problems import Problem
 from shared.security.access import check
 from shared.security.dependencies import ClientAddress, Staff
+from shared.security.principal import Principal
 from shared.web.app import create_app
 from shared.web.call import describe
 from shared.web.requests import RequestModel, expected_version, parse
 from tests.support.platform import TOWNSHIP, VILLAGE, bearer, client, principal, settings, verifier
 from tests.support.servers import StackDatabase
 
-CADRE = bearer(principal("cadre", VILLAGE))
-OFFICER = bearer(principal("officer", TOWNSHIP))
+CADRE = principal("cadre", VILLAGE)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 ACCEPT = "/api/intake/v1/issues/i-1/accept"
 
@@ -82,7 +82,7 @@ async def entries(database: Database) -> list[dict[str, Any]]:
 
 
 async def test_a_command_writes_its_own_entry(http: httpx.AsyncClient, database: Database) -> None:
-    answer = await http.post(ACCEPT, headers=CADRE | {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}, json={})
+    answer = await http.post(ACCEPT, headers=bearer(CADRE) | {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}, json={})
     assert answer.status_code == 204
     [entry] = await entries(database)
     assert entry["trace_id"] == TRACE
@@ -104,44 +104,50 @@ async def test_a_command_writes_its_own_entry(http: httpx.AsyncClient, database:
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "status", "result"),
+    ("who", "headers", "body", "status", "result"),
     [
-        ({}, {}, 401, "unauthenticated"),
-        ({"Authorization": "Bearer x.y.z"}, {}, 401, "token_invalid"),
-        ({"Authorization": "Basic x"}, {}, 401, "token_invalid"),
-        (bearer(principal("operator")), {}, 403, "forbidden"),
-        (bearer(principal("cadre", "330182104002")), {}, 403, "forbidden"),
-        (CADRE, {"state": "closed"}, 422, "invalid_request"),
-        (CADRE | {"If-Match": '"9"'}, {}, 412, "version_mismatch"),
-        (CADRE, {"how": "lost"}, 409, "idempotency_in_flight"),
-        (CADRE, {"how": "lapsed"}, 409, "deadline_lapsed"),
-        (CADRE, {"how": "crash"}, 500, "internal_error"),
+        (None, {}, {}, 401, "unauthenticated"),
+        (None, {"Authorization": "Bearer x.y.z"}, {}, 401, "token_invalid"),
+        (None, {"Authorization": "Basic x"}, {}, 401, "token_invalid"),
+        (principal("operator"), {}, {}, 403, "forbidden"),
+        (principal("cadre", "330182104002"), {}, {}, 403, "forbidden"),
+        (CADRE, {}, {"state": "closed"}, 422, "invalid_request"),
+        (CADRE, {"If-Match": '"9"'}, {}, 412, "version_mismatch"),
+        (CADRE, {}, {"how": "lost"}, 409, "idempotency_in_flight"),
+        (CADRE, {}, {"how": "lapsed"}, 409, "deadline_lapsed"),
+        (CADRE, {}, {"how": "crash"}, 500, "internal_error"),
     ],
 )
 async def test_a_refused_command_has_one_entry(
-    http: httpx.AsyncClient, database: Database, headers: dict[str, str], body: dict[str, str], status: int, result: str
+    http: httpx.AsyncClient,
+    database: Database,
+    who: Principal | None,
+    headers: dict[str, str],
+    body: dict[str, str],
+    status: int,
+    result: str,
 ) -> None:
-    answer = await http.post(ACCEPT, headers=headers, json=body)
+    answer = await http.post(ACCEPT, headers=headers | (bearer(who) if who else {}), json=body)
     assert answer.status_code == status
     [entry] = await entries(database)
     assert (entry["status"], entry["result"]) == (status, result)
 
 
 async def test_limits_are_audited_too(http: httpx.AsyncClient, database: Database) -> None:
-    statuses = [(await http.post(ACCEPT, headers=CADRE, json={})).status_code for _ in range(5)]
+    statuses = [(await http.post(ACCEPT, headers=bearer(CADRE), json={})).status_code for _ in range(5)]
     assert statuses == [204, 204, 204, 429, 429]
     assert [entry["result"] for entry in await entries(database)] == ["ok", "ok", "ok", "rate_limited", "rate_limited"]
 
 
 async def test_a_command_that_records_nothing_gets_an_entry_with_its_route(http: httpx.AsyncClient, database: Database) -> None:
-    await http.delete("/api/intake/v1/issues/i-1", headers=OFFICER)
+    await http.delete("/api/intake/v1/issues/i-1", headers=bearer(principal("officer", TOWNSHIP)))
     [entry] = await entries(database)
     assert (entry["action"], entry["result"]) == ("/api/intake/v1/issues/{issue_id}", "ok")
 
 
 async def test_reads_and_unknown_paths_have_none(http: httpx.AsyncClient, database: Database) -> None:
-    await http.get("/api/intake/v1/issues/i-1", headers=CADRE)
-    await http.post("/api/intake/v1/nowhere", headers=CADRE)
+    await http.get("/api/intake/v1/issues/i-1", headers=bearer(CADRE))
+    await http.post("/api/intake/v1/nowhere", headers=bearer(CADRE))
     assert await entries(database) == []
 
 

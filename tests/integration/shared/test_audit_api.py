@@ -13,7 +13,11 @@ from shared.web.app import create_app
 from tests.support.platform import COUNTY, SIBLING_COUNTY, VILLAGE, bearer, client, principal, settings, verifier
 
 AUDIT = "/api/notify/v1/audit"
-AUDITOR = bearer(principal("auditor"))
+
+
+def auditor() -> dict[str, str]:
+    """Made for each request: a token lasts 15 minutes, and a whole run longer."""
+    return bearer(principal("auditor"))
 
 
 @pytest.fixture
@@ -32,17 +36,17 @@ def whose(answer: httpx.Response) -> list[str]:
 
 
 async def test_pages_newest_first_and_reading_is_recorded(http: httpx.AsyncClient) -> None:
-    first = await http.get(AUDIT, params={"limit": 2}, headers=AUDITOR)
-    second = await http.get(AUDIT, params={"limit": 3, "cursor": first.json()["next"]}, headers=AUDITOR)
+    first = await http.get(AUDIT, params={"limit": 2}, headers=auditor())
+    second = await http.get(AUDIT, params={"limit": 3, "cursor": first.json()["next"]}, headers=auditor())
     assert whose(first) + whose(second) == ["officer-4", "officer-3", "officer-2", "officer-1", "officer-0"]
     assert second.json()["next"] is None
-    assert whose(await http.get(AUDIT, params={"who": "auditor"}, headers=AUDITOR)) == ["auditor", "auditor"]
+    assert whose(await http.get(AUDIT, params={"who": "auditor"}, headers=auditor())) == ["auditor", "auditor"]
 
 
 async def test_filters(http: httpx.AsyncClient) -> None:
-    assert whose(await http.get(AUDIT, params={"issue_id": "i-1"}, headers=AUDITOR)) == ["officer-3", "officer-1"]
-    assert whose(await http.get(AUDIT, params={"until": "2020-01-01T00:00:00Z"}, headers=AUDITOR)) == []
-    assert len(whose(await http.get(AUDIT, params={"since": "2020-01-01T00:00:00Z"}, headers=AUDITOR))) == 7
+    assert whose(await http.get(AUDIT, params={"issue_id": "i-1"}, headers=auditor())) == ["officer-3", "officer-1"]
+    assert whose(await http.get(AUDIT, params={"until": "2020-01-01T00:00:00Z"}, headers=auditor())) == []
+    assert len(whose(await http.get(AUDIT, params={"since": "2020-01-01T00:00:00Z"}, headers=auditor()))) == 7
 
 
 async def test_an_auditor_with_regions_sees_these_only(http: httpx.AsyncClient) -> None:
@@ -58,4 +62,4 @@ async def test_nobody_else_reads_it(http: httpx.AsyncClient, role: str) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "2026-01-01|x", "2026-01-01T00:00:00Z|", "|"])
 async def test_a_made_up_cursor(http: httpx.AsyncClient, cursor: str) -> None:
-    assert (await http.get(AUDIT, params={"cursor": cursor}, headers=AUDITOR)).status_code == 422
+    assert (await http.get(AUDIT, params={"cursor": cursor}, headers=auditor())).status_code == 422

@@ -151,7 +151,7 @@ async def test_a_worker_that_was_stopped_writes_nothing_when_it_wakes(
             assert names.count("Escalated") == 1
             worker.resume()
             if holding_the_lock:  # its transaction was ended by the server, and the lock with it
-                assert await asyncio.to_thread(told.recv) == "InternalError"
+                assert await asyncio.to_thread(told.recv) == "OperationalError"
             else:
                 assert await asyncio.to_thread(told.recv) == "ConcurrentAppend"
                 assert (await asyncio.to_thread(told.recv)).startswith("looked again")

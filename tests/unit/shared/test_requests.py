@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.problems import from_validation
 from shared.web.requests import etag
-from tests.unit.shared.things import CADRE, EN, POST, problem
+from tests.unit.shared.things import EN, POST, cadre, problem
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"title": None}, "/title", "text_expected"),
@@ -83,7 +83,7 @@ async def test_json_content_types(http: httpx.AsyncClient, content_type: str) ->
 
 
 async def test_an_empty_body_is_an_empty_object(http: httpx.AsyncClient) -> None:
-    assert (await http.post(f"{POST}/1/touch", headers=CADRE)).status_code == 200
+    assert (await http.post(f"{POST}/1/touch", headers=cadre())).status_code == 200
     assert problem(await http.post(POST))["errors"][0]["code"] == "missing"
 
 
@@ -94,13 +94,13 @@ async def test_access_is_checked_before_the_body(http: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize(("tag", "expected"), [('"7"', 7), ("7", 7), ('W/"7"', 7), ("*", None)])
 async def test_if_match(http: httpx.AsyncClient, tag: str, expected: int | None) -> None:
-    answer = await http.post(f"{POST}/1/touch", headers=CADRE | {"If-Match": tag})
+    answer = await http.post(f"{POST}/1/touch", headers=cadre() | {"If-Match": tag})
     assert answer.json() == {"expected": expected}
 
 
 @pytest.mark.parametrize("tag", ['"abc"', '"7", "8"', "-1", '"' + "9" * 30 + '"', ""])
 async def test_if_match_of_a_version_that_never_was(http: httpx.AsyncClient, tag: str) -> None:
-    answer = await http.post(f"{POST}/1/touch", headers=CADRE | {"If-Match": tag})
+    answer = await http.post(f"{POST}/1/touch", headers=cadre() | {"If-Match": tag})
     assert (answer.status_code, problem(answer)["code"]) == (412, "version_mismatch")
 
 

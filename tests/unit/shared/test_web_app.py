@@ -9,7 +9,7 @@ import pytest
 from shared.problems import Problem
 from shared.web.app import MAX_JSON, create_app
 from tests.support.platform import bearer, client, principal, settings, verifier
-from tests.unit.shared.things import CADRE, EN, POST, application, ill, problem, router, well
+from tests.unit.shared.things import EN, POST, application, cadre, ill, problem, router, well
 
 
 async def test_a_problem_in_both_languages(http: httpx.AsyncClient) -> None:
@@ -41,7 +41,7 @@ async def test_parameters(http: httpx.AsyncClient) -> None:
     answer = await http.get("/api/tracking/v1/numbers?limit=101", headers=EN)
     assert problem(answer)["errors"] == [{"pointer": "/limit", "in": "query", "code": "less_than_equal", "detail": "must be at most 100"}]
     assert (await http.get("/api/tracking/v1/numbers?limit=%00")).status_code == 422
-    assert problem(await http.post(f"{POST}/x/touch", headers=CADRE))["code"] == "not_found"
+    assert problem(await http.post(f"{POST}/x/touch", headers=cadre()))["code"] == "not_found"
 
 
 async def test_methods(http: httpx.AsyncClient) -> None:
@@ -131,9 +131,9 @@ async def test_health() -> None:
         assert (await http.get("/api/tracking/health/live")).status_code == 200
         anyone = await http.get("/api/tracking/health/ready")
         operator = await http.get("/api/tracking/health/ready", headers=bearer(principal("operator")))
-        cadre = await http.get("/api/tracking/health/ready", headers=CADRE)
+        staff = await http.get("/api/tracking/health/ready", headers=cadre())
     assert anyone.status_code == operator.status_code == 503
-    assert anyone.json() == cadre.json() == {"status": "unready"}
+    assert anyone.json() == staff.json() == {"status": "unready"}
     assert operator.json() == {"status": "unready", "checks": {"nats": "ConnectionError", "disk": "ok"}}
 
 

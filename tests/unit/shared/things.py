@@ -12,9 +12,13 @@ from shared.web.openapi import COMMAND_PROBLEMS
 from shared.web.requests import RequestModel, body_of, expected_version, parse
 from tests.support.platform import VILLAGE, bearer, principal, settings, verifier
 
-CADRE = bearer(principal("cadre", VILLAGE))
 EN = {"Accept-Language": "en"}
 POST = "/api/tracking/v1/things"
+
+
+def cadre() -> dict[str, str]:
+    """Made for each request: a token lasts 15 minutes, and a whole run longer."""
+    return bearer(principal("cadre", VILLAGE))
 
 
 class Part(RequestModel):
