@@ -28,7 +28,10 @@ browser: .venv/.dev
 	@command -v chromium > /dev/null || { echo "make browser needs Chromium and Chinese fonts: apt-get install chromium fonts-noto-cjk"; exit 1; }
 	@LONG=1 $(BIN)/python -m tests tests/e2e/test_6_browser.py tests/e2e/test_7_stories.py
 
+# Those that the READMEs show are copied to deploy/pictures.
+SHOWN := raise-more-zh-CN track-zh-CN-360-light issue-en-1280-dark figures-en-1280-dark
 screenshots: browser
+	@cp $(SHOWN:%=build/screenshots/%.png) deploy/pictures/
 	@echo "Pictures of every page are in build/screenshots."
 
 check: .venv/.dev
