@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.local.state import StackState, load
-from tests.bench import appending, carrying, living, publishing, raising, reading, rebuilding, remembering
+from tests.bench import appending, carrying, living, paging, publishing, raising, reading, rebuilding, remembering
 from tests.bench.figures import Figure, backlog, deadline_lag, post_to_assigned
 from tests.bench.generator import generator
 from tests.bench.ratio import Ratio
@@ -47,6 +47,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[Measured]]] = {
     "carrying": carrying.measure,
     "rebuilding": rebuilding.measure,
     "reading": reading.measure,
+    "paging": paging.measure,
 }
 """Figures that need only parts of a stack."""
 

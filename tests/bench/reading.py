@@ -43,7 +43,10 @@ _LEDGER = f"""
         'web', (ARRAY['hardship', 'shortcoming', 'proposal', 'conduct'])[1 + n %% 4], 'street_light', 'routine',
         '第' || n || '号路灯不亮', 'anonymous', '{{}}', md5(id) || md5(id || '2'), 'cadre-' || village,
         CASE WHEN is_open THEN 'in_progress' ELSE 'closed' END, 'township', 'officer-' || left(village, 9) || '000', '经办人',
-        left(village, 9) || '000/construction', '[]',
+        left(village, 9) || '000/construction',
+        CASE WHEN is_open THEN jsonb_build_array(jsonb_build_object('deadline_id', id, 'kind', 'handle',
+            'due_at', to_char(now() AT TIME ZONE 'UTC' + n * interval '1 minute', 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00'),
+            'policy_version', 1, 'calendar_version', 1)) ELSE '[]' END,
         CASE WHEN is_open THEN now() + n * interval '1 minute' END, false, raised_at, raised_at,
         CASE WHEN NOT is_open THEN raised_at + interval '1 day' END, CASE WHEN NOT is_open THEN raised_at + interval '1 day' END,
         CASE WHEN NOT is_open THEN raised_at + interval '2 days' END, (NOT is_open)::int, (NOT is_open)::int, 0,
@@ -81,8 +84,9 @@ _ISSUES = f"""
 FILLS = {"tracking.ledger": _LEDGER, "tracking.timeline": _TIMELINE, "tracking.transitions": _TRANSITIONS, "routing.issues": _ISSUES}
 
 
-def grow(bench: Rig, first: int, last: int, villages: list[str]) -> None:
+def grow(bench: Rig, first: int, last: int) -> None:
     """Put issues number `first` to `last` (0 is the newest) into the read models; indexes are made anew afterwards, which is faster."""
+    villages = [region.code for region in Regions.load(REGIONS) if region.level == "village" and region.code.startswith(VILLAGE[:6])]
     with psycopg.connect(bench.superuser, autocommit=True) as connection:
         for table, statement in FILLS.items():
             schema, name = table.split(".")
@@ -102,15 +106,14 @@ def grow(bench: Rig, first: int, last: int, villages: list[str]) -> None:
 
 async def measure(rounds: int = 5, seconds: float = 3, large: int = LARGE) -> list[Ratio]:
     """One ratio for each kind of page."""
-    villages = [region.code for region in Regions.load(REGIONS) if region.level == "village" and region.code.startswith(VILLAGE[:6])]
     with rig() as bench:
         bench.start("nats")
         bench.start("relay", "routing", env=UNLIMITED)
         bench.start("tracking", env=UNLIMITED)
         times: list[dict[str, list[float]]] = []
         for first, last in ((0, SMALL), (SMALL, large)):
-            await asyncio.to_thread(grow, bench, first, last, villages)
-            times.append(await _p95s(await _asked(bench), rounds, seconds))
+            await asyncio.to_thread(grow, bench, first, last)
+            times.append(await p95s(await _asked(bench), rounds, seconds))
     small, big = times
     return [
         Ratio(f"{name}, p95 in ms with {large:,} issues", f"with {SMALL:,}", big[name], small[name], 1.5, at_least=False) for name in small
@@ -138,11 +141,12 @@ async def _asked(bench: Rig) -> Mapping[str, tuple[int, bytes]]:
     }
 
 
-async def _p95s(asked: Mapping[str, tuple[int, bytes]], rounds: int, seconds: float) -> dict[str, list[float]]:
+async def p95s(asked: Mapping[str, tuple[int, bytes]], rounds: int, seconds: float, *, clients: int = CLIENTS) -> dict[str, list[float]]:
+    """By name of a request (port and bytes): its 95th percentile in ms, for each round."""
     found: dict[str, list[float]] = {name: [] for name in asked}
     for turn in range(rounds + 1):
         for name, (port, request) in asked.items():
-            load: Load = await drive(port, lambda _, request=request: request, clients=CLIENTS, seconds=seconds if turn else 1)
+            load: Load = await drive(port, lambda _, request=request: request, clients=clients, seconds=seconds if turn else 1)
             assert set(load.statuses) == {200}, (name, load.statuses)
             if turn:
                 found[name].append(percentile(load.took, 0.95) * 1000)
