@@ -11,6 +11,7 @@ from services.notify.domain.errors import NoticeStillQueued, UnknownNotice
 from services.notify.domain.state import Issue
 from services.notify.tables import MessageRow, NoticeRow
 from shared.clock import Clock
+from shared.web.cursors import cursor_after
 
 
 class MessageView(BaseModel):
@@ -94,7 +95,7 @@ class Commands:
         last = rows[limit - 1][0] if len(rows) > limit else None
         return FailedNotices(
             items=items,
-            next=f"{last.ended_at.isoformat()}|{last.notice_id}" if last and last.ended_at else None,
+            next=cursor_after(last.ended_at, last.notice_id) if last and last.ended_at else None,
             reasons=await repository.failed_by_reason(session),
         )
 

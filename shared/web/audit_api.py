@@ -1,6 +1,5 @@
 """Auditors read a service's audit, newest first; nobody else does, and reading it is recorded as well (MLPS level 3)."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,10 +8,10 @@ from sqlalchemy import false, or_, select, tuple_
 
 from shared import audit
 from shared.database import Database
-from shared.problems import FieldError, invalid
 from shared.security.access import check, visible
 from shared.security.dependencies import Staff
 from shared.web.call import describe
+from shared.web.cursors import cursor_after, place_of
 from shared.web.openapi import READ_PROBLEMS
 
 router = APIRouter(prefix="/v1", tags=["audit"])
@@ -40,21 +39,10 @@ async def read(
         query = query if value is None else query.where(column == value)
     query = query if since is None else query.where(table.at >= since)
     query = query if until is None else query.where(table.at < until)
-    query = query if cursor is None else query.where(tuple_(table.at, table.entry_id) < _place(cursor))
+    query = query if cursor is None else query.where(tuple_(table.at, table.entry_id) < place_of(cursor))
     database: Database = request.app.state.database
     async with database.transaction() as session:
         entries = [dict(row) for row in (await session.execute(query)).mappings()]
         await audit.record(session, audit.Entry(action="read_audit", status=200))
     last = entries[limit - 1] if len(entries) > limit else None
-    return {"entries": entries[:limit], "next": f"{last['at'].isoformat()}|{last['entry_id']}" if last else None}
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    at, _, entry_id = cursor.partition("|")
-    try:
-        instant = datetime.fromisoformat(at)
-    except ValueError:
-        raise invalid(FieldError("/cursor", "value_invalid", location="query")) from None
-    if instant.tzinfo is None or not entry_id:
-        raise invalid(FieldError("/cursor", "value_invalid", location="query"))
-    return instant, entry_id
+    return {"entries": entries[:limit], "next": cursor_after(last["at"], last["entry_id"]) if last else None}

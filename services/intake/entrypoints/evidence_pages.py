@@ -7,7 +7,7 @@ from starlette.responses import Response
 from services.intake.entrypoints.attachments_api import BODY_LIMIT, in_memory
 from shared.ids import is_id, new_id
 from shared.problems import not_found
-from shared.web.pages import Pages, ask, chosen
+from shared.web.pages import Pages, ask, say
 from shared.web.pages.asking import Refused
 from shared.web.pages.sessions import Person, bearer_of, same_origin
 
@@ -58,15 +58,14 @@ async def look(attachment_id: str, request: Request, person: Person) -> Response
 
 async def _kept(request: Request, form: FormData) -> tuple[str, str]:
     """The receipt of the photo that came along, or why there is none."""
-    pick = 1 if chosen(request) == "en" else 0
     if bearer_of(request) is None:
-        return "", SIGNED_OUT[pick]
+        return "", say(request, *SIGNED_OUT)
     photo = form.get("photo")
     content = await photo.read() if isinstance(photo, UploadFile) else b""
     if not content:
-        return "", NO_FILE[pick]
+        return "", say(request, *NO_FILE)
     headers = {"Idempotency-Key": new_id(), "Content-Type": "application/octet-stream"}
     answer = await ask(request, "POST", "/api/intake/v1/attachments", content=content, headers=headers)
     if answer.status == 401:
-        return "", SIGNED_OUT[pick]
+        return "", say(request, *SIGNED_OUT)
     return (str(answer.body["receipt"]), "") if answer.good else ("", next(iter(answer.wrong.values())))

@@ -1,6 +1,5 @@
 """Operators see which notices failed for good, and why."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -8,10 +7,10 @@ from fastapi import APIRouter, Query, Request
 from services.notify.bootstrap import App
 from services.notify.commands import FailedNotices
 from shared.contracts.notify import NoticeChannel
-from shared.problems import FieldError, invalid
 from shared.security.access import check
 from shared.security.dependencies import Staff
 from shared.web.call import describe
+from shared.web.cursors import place_of
 from shared.web.openapi import READ_PROBLEMS
 
 router = APIRouter(prefix="/v1", tags=["operation"])
@@ -31,17 +30,6 @@ async def failed(
     describe("operate")
     check(principal, "operate")
     app: App = request.app.state.services
-    after = _place(cursor) if cursor is not None else None
+    after = place_of(cursor) if cursor is not None else None
     async with app.database.transaction() as session:
         return await app.commands.failed(session, reason=reason, channel=channel, issue_id=issue_id, after=after, limit=limit)
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    at, _, notice_id = cursor.partition("|")
-    try:
-        ended_at = datetime.fromisoformat(at)
-    except ValueError:
-        raise invalid(FieldError("/cursor", "value_invalid", location="query")) from None
-    if ended_at.tzinfo is None or not notice_id:
-        raise invalid(FieldError("/cursor", "value_invalid", location="query"))
-    return ended_at, notice_id

@@ -16,7 +16,7 @@ from services.routing.entrypoints.uploads import Upload, rows_wrong_of, uploaded
 from services.routing.entrypoints.year_sheet import KINDS, differences, overrides_of, year_sheet, years_of
 from shared.ids import new_id
 from shared.regions import Region, prefix
-from shared.web.pages import Answer, ask, ask_or_fail, chosen
+from shared.web.pages import Answer, ask, ask_or_fail, say
 from shared.web.pages.asking import Refused
 from shared.web.pages.instants import SHANGHAI
 from shared.web.pages.sessions import Person, keep, same_origin
@@ -78,12 +78,12 @@ async def bring_in(request: Request, person: Person) -> Response:
     form, upload = await uploaded(request, MAX_DAYS_BODY * 2)
     year = form.get("confirm_year", "").strip()
     if upload is None:
-        return await _sheet(request, person, None, "", wrong={"file": _say(request, "没有选文件", "No file was chosen")})
+        return await _sheet(request, person, None, "", wrong={"file": say(request, "没有选文件", "No file was chosen")})
     now = await ask_or_fail(request, API)
     answer = await _sent(request, upload, year, params={"dry_run": "true"})
     if not answer.good:
         rows = rows_wrong_of(answer)
-        wrong = {"file": _say(request, "文件有错,什么都没有改", "The file has mistakes; nothing was changed")} if rows else answer.wrong
+        wrong = {"file": say(request, "文件有错,什么都没有改", "The file has mistakes; nothing was changed")} if rows else answer.wrong
         return await _sheet(request, person, None, "", wrong=wrong, rows=rows, status=answer.status)
     return _change(request, person, now, answer.body, {"carried": upload.carried, "confirm_year": year})
 
@@ -198,7 +198,7 @@ def _refusal(request: Request, answer: Answer) -> Mapping[str, str]:
     if answer.status != 412:
         return answer.wrong
     return {
-        "": _say(
+        "": say(
             request,
             "您打开本页以后,别人改了日历,所以您的改动没有做。下面是现在的日历。",
             "Somebody else changed the calendar since you opened the page, so yours was not made. Below is how it stands now.",
@@ -216,7 +216,7 @@ def _days(first: str, last: str) -> list[str]:
 
 
 def _bad_days(request: Request) -> str:
-    return _say(
+    return say(
         request,
         f"日期要写成 2026-09-15,先后要对,一次最多 {MOST_DAYS} 天",
         f"Dates read 2026-09-15, the first before the last, at most {MOST_DAYS} days at once",
@@ -254,7 +254,3 @@ def _namer(request: Request) -> Any:
 
 def _hours(spans: Sequence[Sequence[str]]) -> str:
     return ", ".join("–".join(span) for span in spans)
-
-
-def _say(request: Request, zh: str, en: str) -> str:
-    return en if chosen(request) == "en" else zh

@@ -12,7 +12,7 @@ from services.routing.entrypoints.directory import IMPORT_PATH, MAX_IMPORT
 from services.routing.entrypoints.pages import PAGES, renewed
 from services.routing.entrypoints.uploads import Upload, rows_wrong, rows_wrong_of, uploaded
 from shared.ids import new_id
-from shared.web.pages import Answer, ask, chosen
+from shared.web.pages import Answer, ask, chosen, say
 from shared.web.pages.asking import Refused
 from shared.web.pages.sessions import Person, keep, same_origin
 
@@ -80,7 +80,7 @@ async def look(request: Request, person: Person) -> Response:
     form, upload = await uploaded(request, MAX_IMPORT)
     whole = bool(form.get("whole"))
     if upload is None:
-        return await _tables(request, person, wrong={"file": _say(request, "没有选文件", "No file was chosen")})
+        return await _tables(request, person, wrong={"file": say(request, "没有选文件", "No file was chosen")})
     answer = await _sent(request, upload, whole, new_id(), dry_run=True)
     if not answer.good:
         return await _refused(request, person, answer)
@@ -159,7 +159,7 @@ async def _tables(
 async def _refused(request: Request, person: Person, answer: Answer) -> Response:
     rows = rows_wrong_of(answer)
     if rows:
-        said = _say(request, "文件有错,什么都没有改", "The file has mistakes; nothing was changed")
+        said = say(request, "文件有错,什么都没有改", "The file has mistakes; nothing was changed")
     else:
         errors = answer.body.get("errors")
         said = errors[0]["detail"] if errors else f"{answer.body.get('title', '')} {answer.detail}"
@@ -202,7 +202,3 @@ async def _unit_namer(request: Request, tab: Tab) -> Any:
         return (unit.en if english else unit.zh) if unit else unit_id
 
     return unit_of
-
-
-def _say(request: Request, zh: str, en: str) -> str:
-    return en if chosen(request) == "en" else zh

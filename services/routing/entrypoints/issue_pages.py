@@ -19,7 +19,7 @@ from shared.problems import Problem, not_found
 from shared.receipts import BadReceipt
 from shared.regions import LADDER, at_level
 from shared.security.principal import Principal
-from shared.web.pages import Answer, ask, ask_or_fail, chosen
+from shared.web.pages import Answer, ask, ask_or_fail, chosen, say
 from shared.web.pages.instants import SHANGHAI
 from shared.web.pages.sessions import Person, keep, same_origin
 
@@ -50,7 +50,7 @@ async def give(issue_id: str, command: str, request: Request, person: Person) ->
     try:
         body = work_forms.COMMANDS[command].body(form)
     except ValueError:
-        return await _issue(request, person, issue_id, command, form, {"until": _say(request, NO_DATE)}, 200)
+        return await _issue(request, person, issue_id, command, form, {"until": say(request, *NO_DATE)}, 200)
     answer = await ask(request, "POST", f"/api/routing/v1/issues/{issue_id}/{command}", json=body, headers=headers)
     if answer.good:
         return keep(request, RedirectResponse(f"/work/{issue_id}?said={command}", 303))
@@ -61,7 +61,7 @@ async def give(issue_id: str, command: str, request: Request, person: Person) ->
 
 def _wrong(request: Request, answer: Answer) -> Mapping[str, str]:
     if answer.status == 412:
-        return {"": _say(request, CHANGED)}
+        return {"": say(request, *CHANGED)}
     if "" in answer.wrong:
         return {"": f"{answer.body.get('title', '')}: {answer.detail}"}
     return answer.wrong
@@ -113,10 +113,6 @@ async def _issue(
 def _app(request: Request) -> App:
     app: App = request.app.state.services
     return app
-
-
-def _say(request: Request, pair: tuple[str, str]) -> str:
-    return pair[1] if chosen(request) == "en" else pair[0]
 
 
 def _meter(issue: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ would not, and every rule, limit and audit entry is written once. What another s
 """
 
 from shared.web.pages.asking import Answer, ask, ask_or_fail
-from shared.web.pages.languages import chosen, wants_page
+from shared.web.pages.languages import chosen, say, wants_page
 from shared.web.pages.rendering import Pages
 
-__all__ = ["Answer", "Pages", "ask", "ask_or_fail", "chosen", "wants_page"]
+__all__ = ["Answer", "Pages", "ask", "ask_or_fail", "chosen", "say", "wants_page"]

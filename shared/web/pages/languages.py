@@ -21,3 +21,8 @@ def chosen(request: Request) -> Language:
         if said in LANGUAGES:
             return said
     return language_of(request)
+
+
+def say(request: Request, zh: str, en: str) -> str:
+    """A text in the reader's language."""
+    return en if chosen(request) == "en" else zh

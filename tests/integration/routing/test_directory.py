@@ -1,7 +1,6 @@
 """The directory as events: seeded once, read from the log, changed by administrators."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -13,30 +12,12 @@ from services.routing.directory import MAX_EVENT_BYTES, TOPICS, DirectoryHolder,
 from services.routing.domain.directory import Directory
 from shared.contracts.values import Unit
 from shared.ids import new_id
-from tests.integration.routing.staff_support import Services, client_of, services_on, token_of
+from tests.integration.routing.staff_support import Services, services_on, token_of
 from tests.support.servers import StackDatabase
 
 VILLAGE, TOWNSHIP, COUNTY, OTHER_COUNTY = "330182104228", "330182104000", "330182000000", "330523000000"
 IMPORTS = "/api/routing/v1/directory/imports"
 OFFICERS = "officer_id,name,role,regions,units,on_duty,email\n"
-
-
-@pytest.fixture
-async def services(stack_database: StackDatabase, tmp_path: Path) -> AsyncIterator[Services]:
-    async with services_on(stack_database, tmp_path) as services:
-        await services.seed()
-        yield services
-
-
-@pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(services) as client:
-        yield client
-
-
-@pytest.fixture
-async def admin(client: httpx.AsyncClient) -> dict[str, str]:
-    return await token_of(client, "admin")
 
 
 async def directory_of(services: Services) -> Directory:

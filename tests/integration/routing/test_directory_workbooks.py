@@ -2,8 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -12,32 +11,13 @@ from sqlalchemy import text
 
 from services.routing.entrypoints.uploads import WORKBOOK
 from shared.ids import new_id
-from tests.integration.routing.staff_support import Services, client_of, services_on, token_of
+from tests.integration.routing.staff_support import Services, token_of
 from tests.integration.routing.test_directory import COUNTY, IMPORTS, OFFICERS, OTHER_COUNTY, TOWNSHIP, VILLAGE, directory_of, upload
-from tests.support.servers import StackDatabase
 
 UNITS = ("region", "code", "zh", "en")
 PEOPLE = ("officer_id", "name", "role", "regions", "units", "on_duty", "email")
 FORESTRY = (float(TOWNSHIP), "forestry", "林业站", "Forestry")
 RANGER = ("ranger", "护林岗", "officer", float(TOWNSHIP), f"{TOWNSHIP}/forestry", True, "")
-
-
-@pytest.fixture
-async def services(stack_database: StackDatabase, tmp_path: Path) -> AsyncIterator[Services]:
-    async with services_on(stack_database, tmp_path) as services:
-        await services.seed()
-        yield services
-
-
-@pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(services) as client:
-        yield client
-
-
-@pytest.fixture
-async def admin(client: httpx.AsyncClient) -> dict[str, str]:
-    return await token_of(client, "admin")
 
 
 def workbook(**sheets: list[tuple[object, ...]]) -> bytes:

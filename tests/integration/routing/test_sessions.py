@@ -36,12 +36,6 @@ async def services(stack_database: StackDatabase, tmp_path: Path, clock: ManualC
         yield services
 
 
-@pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(services) as client:
-        yield client
-
-
 async def sign_in(client: httpx.AsyncClient, username: str, password: str) -> httpx.Response:
     return await client.post(SESSIONS, json={"username": username, "password": password})
 
