@@ -111,10 +111,21 @@ def configuration(app: Starlette, *, port: int = 0) -> uvicorn.Config:
     )
 
 
+def listener(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections send at once.
+
+    asyncio sets TCP_NODELAY only where a socket names its protocol, which those accepted from `socket.create_server` do not. Without it
+    the body of a small answer waits for the caller to acknowledge its head: 40 ms.
+    """
+    made = socket.create_server((host, port), backlog=2048)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
 async def _serve(app: Starlette, host: str, port: int, stop: asyncio.Event, drain: float) -> None:
     server = _Server(configuration(app))
-    with socket.create_server((host, port), backlog=2048) as listener:
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+    with listener(host, port) as listening:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -126,6 +126,13 @@ async def test_a_task_that_just_ends_is_a_failure_too() -> None:
         await server.run(Service().app, port=free_base(), background={"subscriber": subscriber})
 
 
+def test_answers_are_sent_at_once() -> None:
+    with server.listener("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_a_taken_port_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await server.run(Service().app, port=taken.getsockname()[1])
