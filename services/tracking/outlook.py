@@ -13,7 +13,7 @@ from sqlalchemy import ARRAY, DateTime, Row, case, func, literal, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.repository import LEDGER, NEVER, NOBODY, OPEN, OWED, WAITING
-from services.tracking.statistics import Slice, below, conditions
+from services.tracking.statistics import Slice, below, conditions, within
 
 Dimension = Literal["region", "level", "topic", "unit", "officer"]
 
@@ -132,7 +132,8 @@ def _rows(of: Slice, days: Sequence[datetime], ages: Sequence[datetime]) -> Any:
             LEDGER.handler_name.label("post"),
         )
         .where(
-            *conditions(LEDGER, of, at=LEDGER.raised_at, level=LEDGER.level, unit=LEDGER.handler_unit),
+            *conditions(LEDGER, of, level=LEDGER.level, unit=LEDGER.handler_unit),
+            *within(LEDGER.raised_at, of),
             or_(LEDGER.state.in_(OPEN), NEVER > OWED),
         )
         .subquery("held")

@@ -11,6 +11,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.columns import columns_of, entry_from
+from services.tracking.counts import write_ledger, write_transitions
 from services.tracking.domain.entry import LedgerEntry
 from services.tracking.domain.ledger import evolve
 from services.tracking.domain.timeline import TimelineEntry, entry_of
@@ -18,7 +19,7 @@ from services.tracking.domain.transitions import Transition, transition_of
 from services.tracking.tables import LIVE, Officers, Projections, Topics, Units
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DirectoryChanged
-from shared.database import table_of, upsert
+from shared.database import pipelined, table_of, upsert
 
 
 class Projector:
@@ -36,7 +37,7 @@ class Projector:
         await self.apply(session, (recorded,))
 
     async def apply(self, session: AsyncSession, batch: Sequence[Recorded[Any]]) -> None:
-        """Write what a batch of issue events changes, in at most four statements.
+        """Write what a batch of issue events changes, in one round trip.
 
         Args:
             session: the transaction; the caller commits it.
@@ -60,9 +61,10 @@ class Projector:
                 transitions.append(transition)
         if not changed:
             return
-        await upsert(session, self.tables.ledger, [columns_of(entry) for entry in changed.values()])
-        await upsert(session, self.tables.timeline, moments, replace=False)
-        await upsert(session, self.tables.transitions, transitions, replace=False)
+        async with pipelined(session):
+            await write_ledger(session, self.tables, [columns_of(entry) for entry in changed.values()])
+            await upsert(session, self.tables.timeline, moments, replace=False)
+            await write_transitions(session, self.tables, transitions)
 
     async def _entries(self, session: AsyncSession, issue_ids: set[str]) -> dict[str, LedgerEntry]:
         ledger = self.tables.ledger

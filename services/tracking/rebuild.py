@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import CreateIndex
 
+from services.tracking.counts import writing_transitions
 from services.tracking.projections import Projector
 from services.tracking.rebuild_progress import Begun, advance, begin, forget, found
 from services.tracking.tables import LIVE, SHADOW_SUFFIX, Projections, shadow_of
@@ -63,7 +63,7 @@ async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, pr
         RebuildRunning: another rebuild is under way. Try again later.
     """
     names = tuple(names)
-    shadow, chosen = shadow_of(LIVE), [LIVE.by_name[name].name for name in names]
+    shadow, chosen = shadow_of(LIVE), [table.name for name in names for table in LIVE.by_name[name]]
     async with _alone(database):
         async with database.transaction() as session:
             begun = await found(session)
@@ -73,7 +73,7 @@ async def rebuild(database: Database, log: EventLog, names: Iterable[str], *, pr
         try:
             read = await _replay(database, log, Projector(shadow), progress, begun)
             async with database.transaction() as session:
-                await session.execute(text(f"ANALYZE {', '.join(table.name for table in shadow.by_name.values())}"))
+                await session.execute(text(f"ANALYZE {', '.join(table.name for table in shadow.every)}"))
             async with database.transaction() as session:
                 await _catch_up(session, log, shadow)
                 await _level(session, shadow, chosen)
@@ -100,7 +100,7 @@ async def _alone(database: Database) -> AsyncIterator[None]:
 async def _create(session: AsyncSession, shadow: Projections) -> None:
     """Empty tables that are like the live ones, column by column; what a killed rebuild left is dropped first."""
     await _drop(session, shadow)
-    for table in shadow.by_name.values():
+    for table in shadow.every:
         key = ", ".join(column.name for column in table.primary_key)
         await session.execute(text(f"CREATE TABLE {table.name} (LIKE {_live_name(table.name)} INCLUDING DEFAULTS)"))
         await session.execute(text(f"ALTER TABLE {table.name} ADD CONSTRAINT {table.name}_pkey PRIMARY KEY ({key})"))
@@ -109,7 +109,7 @@ async def _create(session: AsyncSession, shadow: Projections) -> None:
 
 
 async def _drop(session: AsyncSession, shadow: Projections) -> None:
-    for table in shadow.by_name.values():
+    for table in shadow.every:
         await session.execute(text(f"DROP TABLE IF EXISTS {table.name}"))
     await forget(session)
 
@@ -132,7 +132,7 @@ async def _replay(database: Database, log: EventLog, projector: Projector, progr
 
 async def _catch_up(session: AsyncSession, log: EventLog, shadow: Projections) -> None:
     """Hold the subscriber back, and read what it has seen in the meantime."""
-    await session.execute(text(f"LOCK TABLE {', '.join(table.name for table in LIVE.by_name.values())} IN ACCESS EXCLUSIVE MODE"))
+    await session.execute(text(f"LOCK TABLE {', '.join(table.name for table in LIVE.every)} IN ACCESS EXCLUSIVE MODE"))
     live, new = LIVE.ledger.c, shadow.ledger.c
     behind = (
         select(live.issue_id, func.coalesce(new.stream_version, 0))
@@ -149,21 +149,21 @@ async def _level(session: AsyncSession, shadow: Projections, chosen: Sequence[st
     """Where the new ledger is ahead, give the tables that stay what it has: the subscriber will skip those events."""
     if LIVE.ledger.name not in chosen:
         return
-    live, new = LIVE.ledger.c, shadow.ledger.c
     ahead = (
-        select(new.issue_id)
-        .join_from(shadow.ledger, LIVE.ledger, new.issue_id == live.issue_id, isouter=True)
-        .where(new.stream_version > func.coalesce(live.stream_version, 0))
+        f"SELECT new.issue_id FROM {shadow.ledger.name} AS new LEFT JOIN {LIVE.ledger.name} AS live USING (issue_id)"
+        " WHERE new.stream_version > coalesce(live.stream_version, 0)"
     )
-    for stays, rebuilt in ((LIVE.timeline, shadow.timeline), (LIVE.transitions, shadow.transitions)):
-        if stays.name not in chosen:
-            rows = select(rebuilt).where(rebuilt.c.issue_id.in_(ahead))
-            await session.execute(insert(stays).from_select([column.name for column in rebuilt.c], rows).on_conflict_do_nothing())
+    new = f"SELECT * FROM {{}} WHERE issue_id IN ({ahead})"
+    if LIVE.timeline.name not in chosen:
+        given = new.format(shadow.timeline.name)
+        await session.execute(text(f"INSERT INTO {LIVE.timeline.name} {given} ON CONFLICT (issue_id, version) DO NOTHING"))
+    if LIVE.transitions.name not in chosen:
+        await session.execute(text(writing_transitions(LIVE, new.format(shadow.transitions.name))))
 
 
 async def _switch(session: AsyncSession, shadow: Projections, chosen: Sequence[str]) -> None:
     """The shadows take the place of the live tables, with all their names."""
-    tables = {_live_name(table.name): table for table in shadow.by_name.values()}
+    tables = {_live_name(table.name): table for table in shadow.every}
     for name in chosen:
         table = tables[name]
         await session.execute(text(f"DROP TABLE {name}"))

@@ -1,11 +1,25 @@
 """Queries of the ledger and the timeline. Who may see what comes in as a `Scope`; nothing is read beyond it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, DateTime, Row, Select, and_, false, func, literal, literal_column, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Row,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.domain.words import STATES
@@ -14,6 +28,17 @@ from shared.database import table_of
 from shared.regions import level_of
 
 LEDGER = LIVE.ledger.c
+_COUNTS = LIVE.ledger_counts.c
+COUNTED = (
+    select(
+        *(_COUNTS[name] for name in ("county", "township", "village", "state", "category", "topic", "n")),
+        func.nullif(_COUNTS.level, "").label("level"),
+        func.nullif(_COUNTS.unit, "").label("handler_unit"),
+    )
+    .subquery("counted")
+    .c
+)
+"""How many issues are alike, by columns named as the ledger's."""
 _INSTANT = DateTime(timezone=True)
 NEVER: ColumnElement[datetime] = literal_column("'infinity'::timestamptz", _INSTANT)
 OWED: ColumnElement[datetime] = func.coalesce(func.least(LEDGER.overdue_since, LEDGER.due_at, type_=_INSTANT), NEVER)
@@ -68,7 +93,8 @@ class Place:
 
 def in_region(columns: Any, code: str) -> ColumnElement[bool]:
     """Rows of a region and what lies inside it, by the column that its level's index stands on."""
-    return {"county": columns.county, "township": columns.township, "village": columns.village}[level_of(code)] == code
+    inside: ColumnElement[bool] = columns[level_of(code)] == code
+    return inside
 
 
 def in_scope(columns: Any, scope: Scope) -> ColumnElement[bool]:
@@ -126,27 +152,48 @@ async def page(
     return (await session.execute(query)).all()
 
 
+_NOT_COUNTED = {
+    "priorities": (),
+    "officer": None,
+    "label": None,
+    "search": None,
+    "due_after": None,
+    "due_before": None,
+    "raised_after": None,
+    "raised_before": None,
+    "overdue": None,
+}
+"""Filters by what the counts do not know, as they are where they narrow nothing."""
+
+
 async def counts_by_state(session: AsyncSession, scope: Scope, filters: Filters) -> dict[str, int]:
     """How many issues each state has. The filter of states is left out of it, so that the other states show too."""
-    conditions = _conditions(filters, states=False)
-    query: Select[Any] = select(LEDGER.state, func.count().label("n")).where(in_scope(LEDGER, scope), *conditions).group_by(LEDGER.state)
-    return {row.state: row.n for row in (await session.execute(query)).all()}
+    filters = replace(filters, states=())
+    if filters.standing in (None, "open") and all(getattr(filters, name) == empty for name, empty in _NOT_COUNTED.items()):
+        of, n = COUNTED, func.sum(COUNTED.n)
+    else:
+        of, n = LEDGER, func.count()
+    query: Select[Any] = select(of.state, n.label("n")).where(in_scope(of, scope), *_conditions(filters, of)).group_by(of.state)
+    return {row.state: row.n for row in (await session.execute(query)).all() if row.n}
 
 
-def _conditions(filters: Filters, *, states: bool = True) -> list[ColumnElement[bool]]:
+def _conditions(filters: Filters, of: Any = LEDGER) -> list[ColumnElement[bool]]:
+    """What filters ask of rows; `of` are the ledger's columns, or the counts' where they know all that is asked for."""
     chosen: list[tuple[Any, tuple[str, ...]]] = [
-        (LEDGER.state, filters.states if states else ()),
-        (LEDGER.level, filters.levels),
-        (LEDGER.category, filters.categories),
-        (LEDGER.topic, filters.topics),
-        (LEDGER.priority, filters.priorities),
+        (of.state, filters.states),
+        (of.level, filters.levels),
+        (of.category, filters.categories),
+        (of.topic, filters.topics),
     ]
     conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in chosen if values]
+    if filters.priorities:
+        conditions.append(LEDGER.priority.in_(filters.priorities))
     if filters.region:
-        conditions.append(in_region(LEDGER, filters.region))
-    for column, value in ((LEDGER.handler_unit, filters.unit), (LEDGER.handler_officer, filters.officer)):
-        if value:
-            conditions.append(column.is_(None) if value == NOBODY else column == value)
+        conditions.append(in_region(of, filters.region))
+    if filters.unit:
+        conditions.append(of.handler_unit.is_(None) if filters.unit == NOBODY else of.handler_unit == filters.unit)
+    if filters.officer:
+        conditions.append(LEDGER.handler_officer.is_(None) if filters.officer == NOBODY else LEDGER.handler_officer == filters.officer)
     if filters.label:
         conditions.append(LEDGER.labels.contains([filters.label]))
     if filters.search:
@@ -163,7 +210,7 @@ def _conditions(filters: Filters, *, states: bool = True) -> list[ColumnElement[
         conditions.append(LATE if filters.overdue else ~LATE)
     match filters.standing:
         case "open":
-            conditions.append(LEDGER.state.in_(OPEN))
+            conditions.append(of.state.in_(OPEN))
         case "late":
             conditions.append(LATE)
         case "due":

@@ -5,7 +5,7 @@ Indexes serve the pages: whatever a list is filtered by, it is first cut down by
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, SmallInteger, Table, Text, func, text
@@ -123,6 +123,42 @@ class Transitions(TrackingTable, table=True):
     resolved_after: int | None
 
 
+class LedgerCounts(TrackingTable, table=True):
+    """How many rows of the ledger stand alike. `level` and `unit` are empty where the ledger has none."""
+
+    __tablename__ = "ledger_counts"  # pyright: ignore[reportAssignmentType]
+
+    county: str = Field(primary_key=True)
+    township: str = Field(primary_key=True)
+    village: str = Field(primary_key=True)
+    state: str = Field(primary_key=True)
+    category: str = Field(primary_key=True)
+    topic: str = Field(primary_key=True)
+    level: str = Field(primary_key=True)
+    unit: str = Field(primary_key=True)
+    n: int
+
+
+class TransitionCounts(TrackingTable, table=True):
+    """How many transitions of a month (its first day, in Asia/Shanghai) are alike. What a transition does not have is empty."""
+
+    __tablename__ = "transition_counts"  # pyright: ignore[reportAssignmentType]
+
+    county: str = Field(primary_key=True)
+    month: date = Field(primary_key=True)
+    township: str = Field(primary_key=True)
+    event: str = Field(primary_key=True)
+    category: str = Field(primary_key=True)
+    topic: str = Field(primary_key=True)
+    unit: str = Field(primary_key=True)
+    to_level: str = Field(primary_key=True)
+    outcome: str = Field(primary_key=True)
+    rating: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    on_time: str = Field(primary_key=True)
+    n: int
+
+
 class Topics(TrackingTable, table=True):
     """Topics of the directory: names, and what the public board may show. Removed ones stay, for the issues that name them."""
 
@@ -177,6 +213,8 @@ def _index(table: Table) -> None:
             Index(f"ledger_{region.name}_due", region, soonest, column.issue_id)
             Index(f"ledger_{region.name}_raised", region, column.raised_at, column.issue_id)
             Index(f"ledger_{region.name}_state", region, column.state, column.level)
+            closed: dict[str, Any] = {"postgresql_where": column.state == text("'closed'"), "postgresql_include": ["category", "topic"]}
+            Index(f"ledger_{region.name}_closed", region, column.closed_at, column.issue_id, **closed)
         Index("ledger_officer_due", column.handler_officer, soonest, column.issue_id)
         Index("ledger_unit_due", column.handler_unit, soonest, column.issue_id)
         Index("ledger_number", column.number)
@@ -186,6 +224,7 @@ def _index(table: Table) -> None:
     elif table is table_of(Transitions):
         for region in (column.county, column.township, column.village):
             Index(f"transitions_{region.name}_at", region, column.at)
+            Index(f"transitions_{region.name}_closed", region, column.at, postgresql_where=column.event == text("'Closed'"))
 
 
 for _model in (Ledger, Transitions):
@@ -199,14 +238,25 @@ class Projections:
     ledger: Table
     timeline: Table
     transitions: Table
+    ledger_counts: Table
+    transition_counts: Table
 
     @property
-    def by_name(self) -> Mapping[str, Table]:
-        """The tables by the names under which `huiyin projections rebuild` knows them."""
-        return {"ledger": self.ledger, "timeline": self.timeline, "statistics": self.transitions}
+    def by_name(self) -> Mapping[str, tuple[Table, ...]]:
+        """The tables by the names under which `huiyin projections rebuild` knows them; counts go with what they count."""
+        return {
+            "ledger": (self.ledger, self.ledger_counts),
+            "timeline": (self.timeline,),
+            "statistics": (self.transitions, self.transition_counts),
+        }
+
+    @property
+    def every(self) -> tuple[Table, ...]:
+        """All of them."""
+        return tuple(table for tables in self.by_name.values() for table in tables)
 
 
-LIVE = Projections(table_of(Ledger), table_of(Timeline), table_of(Transitions))
+LIVE = Projections(*map(table_of, (Ledger, Timeline, Transitions, LedgerCounts, TransitionCounts)))
 
 SHADOW_SUFFIX = "__new"
 
@@ -221,4 +271,4 @@ def shadow_of(live: Projections) -> Projections:
             index.name = quoted_name(f"{index.name}{SHADOW_SUFFIX}", quote=None)
         return made
 
-    return Projections(copy(live.ledger), copy(live.timeline), copy(live.transitions))
+    return Projections(*map(copy, (live.ledger, live.timeline, live.transitions, live.ledger_counts, live.transition_counts)))

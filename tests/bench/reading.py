@@ -12,6 +12,8 @@ import httpx
 import psycopg
 
 from deploy.demo.staff import Api
+from services.tracking.counts import ALIKE
+from services.tracking.tables import LIVE
 from shared.regions import Regions
 from tests.bench.figures import percentile
 from tests.bench.generator import REGIONS, VILLAGE
@@ -102,6 +104,12 @@ def grow(bench: Rig, first: int, last: int) -> None:
             for _, definition in indexes:
                 connection.execute(definition.encode())
             connection.execute(f"VACUUM ANALYZE {table}".encode())
+        for counts, counted in ((LIVE.ledger_counts, LIVE.ledger), (LIVE.transition_counts, LIVE.transitions)):
+            key = ", ".join(str(number) for number in range(1, len(counts.primary_key) + 1))
+            connection.execute(f"TRUNCATE tracking.{counts.name}".encode())
+            counting = f"SELECT {ALIKE[counts]}, count(*) FROM tracking.{counted.name} GROUP BY {key}"
+            connection.execute(f"INSERT INTO tracking.{counts.name} {counting}".encode())
+            connection.execute(f"VACUUM ANALYZE tracking.{counts.name}".encode())
 
 
 async def measure(rounds: int = 5, seconds: float = 3, large: int = LARGE) -> list[Ratio]:

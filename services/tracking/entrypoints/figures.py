@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.tracking import repository, statistics
+from services.tracking import flows, repository, statistics
 from services.tracking.bootstrap import Reading
 from services.tracking.domain.entry import LedgerLevel
 from services.tracking.domain.words import SHANGHAI
 from services.tracking.entrypoints.issues import Code, RegionCode, scope_of
-from services.tracking.statistics import Figures, GroupBy, Slice
+from services.tracking.flows import Figures, GroupBy
+from services.tracking.statistics import Slice
 from services.tracking.views import Views
 from shared.contracts.values import Category
 from shared.problem_texts import register_texts
@@ -67,6 +68,7 @@ class StatisticsQuery(Chosen):
     since: date | None = Field(None, alias="from")
     until: date | None = Field(None, alias="to")
     group_by: GroupBy | None = None
+    issues: bool = Field(True, description="Whether `issues`, the stock, is told too; else it is null.")
 
 
 class Shown(BaseModel):
@@ -137,7 +139,7 @@ class StatisticsView(BaseModel):
     region: str | None
     period_from: date | None
     period_to: date | None
-    issues: StockView
+    issues: StockView | None
     figures: FiguresView
     groups: list[Group] | None
 
@@ -154,10 +156,9 @@ async def read_statistics(
     until = midnight(query.until + timedelta(days=1)) if query.until else None
     of = replace(chosen, since=midnight(query.since) if query.since else None, until=until)
     async with reading.database.transaction() as session:
-        stock = await statistics.stock(session, of)
-        whole = await statistics.figures(session, of)
-        groups = await statistics.figures(session, of, query.group_by) if query.group_by else None
-        units = [group.key for group in groups or () if query.group_by == "unit"]
+        stock = await statistics.stock(session, of) if query.issues else None
+        happened = await flows.figures(session, of, query.group_by)
+        units = [group.key for group in happened.groups if query.group_by == "unit"]
         called = await repository.names(session, units)
         as_of = await reading.clock.now(session)
     views = Views(reading.regions, called, language_of(request))
@@ -166,9 +167,9 @@ async def read_statistics(
         region=query.region,
         period_from=query.since,
         period_to=query.until,
-        issues=StockView.model_validate(stock),
-        figures=FiguresView.model_validate(whole[0] if whole else statistics.NOTHING),
-        groups=None if groups is None else [_group(views, query.group_by, group) for group in groups],
+        issues=StockView.model_validate(stock) if stock else None,
+        figures=FiguresView.model_validate(happened.whole),
+        groups=[_group(views, query.group_by, group) for group in happened.groups] if query.group_by else None,
     )
 
 

@@ -102,7 +102,7 @@ async def _dashboard(request: Request, person: Principal, region: str, by: tuple
     ahead = await ask_or_fail(request, "/api/tracking/v1/statistics/outlook", of | {"group_by": ["region", *by]})
     back = await ask_or_fail(request, "/api/tracking/v1/statistics/trends", of)
     since = back["months"][-1]["month"] + "-01"
-    month = await ask_or_fail(request, "/api/tracking/v1/statistics", of | {"from": since, "group_by": "region"})
+    month = await ask_or_fail(request, "/api/tracking/v1/statistics", of | {"from": since, "group_by": "region", "issues": False})
     regions = _regions(request)
     return {
         "region": region,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from services.tracking import outlook, repository, statistics
+from services.tracking import flows, outlook, repository
 from services.tracking.bootstrap import Reading
 from services.tracking.domain.words import SHANGHAI
 from services.tracking.entrypoints.figures import Chosen, RateView, Shown, midnight, statistics_reader
@@ -141,7 +141,7 @@ async def read_trends(
     reading: Reading = request.app.state.services
     async with reading.database.transaction() as session:
         now = await reading.clock.now(session)
-        months = await statistics.trends(session, of, _months(now.astimezone(SHANGHAI).date()))
+        months = await flows.trends(session, of, _months(now.astimezone(SHANGHAI).date()))
     return TrendsView(as_of=now, region=query.region, months=[MonthView.model_validate(month) for month in months])
 
 

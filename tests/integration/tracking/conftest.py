@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.tracking.bootstrap import reading
+from services.tracking.counts import ALIKE
 from services.tracking.entrypoints.api import OPERATION, PAGES, ROUTERS
 from services.tracking.projections import Projector, on_directory_changed
 from services.tracking.settings import Settings
+from services.tracking.tables import LIVE
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DirectoryChanged
@@ -92,6 +94,15 @@ class World:
         async with self.tracking.transaction() as session:
             return [dict(row) for row in (await session.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))).mappings()]
 
+    async def check_counts(self) -> None:
+        """Counts are what counting gives, whatever the test did."""
+        for counts, counted in ((LIVE.ledger_counts, LIVE.ledger), (LIVE.transition_counts, LIVE.transitions)):
+            async with self.tracking.transaction() as session:
+                kept = (await session.execute(text(f"SELECT * FROM {counts.name} WHERE n <> 0"))).all()
+                alike = ", ".join(str(number) for number in range(1, len(counts.primary_key) + 1))
+                found = await session.execute(text(f"SELECT {ALIKE[counts]}, count(*) FROM {counted.name} GROUP BY {alike}"))
+                assert sorted(kept) == sorted(found.all())
+
     async def close(self) -> None:
         """Close every connection."""
         for database in (self.tracking, *self._roles.values()):
@@ -102,6 +113,7 @@ class World:
 async def world(stack_database: StackDatabase) -> AsyncIterator[World]:
     world = World(stack_database)
     yield world
+    await world.check_counts()
     await world.close()
 
 

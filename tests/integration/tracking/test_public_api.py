@@ -238,6 +238,15 @@ async def test_a_board_is_narrowed_and_ordered(several: Api, asked: dict[str, An
     assert answer.json()["overdue"] == int("overdue" in titles or ("standing" in asked and "q" not in asked))
 
 
+@pytest.mark.parametrize("limit", [1, 2, 4, 5])
+async def test_pages_of_a_board_hold_each_issue_once_the_closed_ones_last(several: Api, limit: int) -> None:
+    whole = (await several.get(f"/board/{COUNTY}", sort="urgent")).json()["items"]
+    paged: list[Any] = []
+    for page in range(1, 8):
+        paged += (await several.get(f"/board/{COUNTY}", sort="urgent", limit=limit, page=page)).json()["items"]
+    assert paged == whole
+
+
 async def test_a_narrowed_board_is_paged(several: Api) -> None:
     pages = [(await several.get(f"/board/{VILLAGE}", standing="open", sort="urgent", limit=3, page=page)).json() for page in (1, 2)]
     assert [[item["title"] for item in page["items"]] for page in pages] == [["overdue", "paused", "later"], [None]]

@@ -186,6 +186,26 @@ async def test_groups_by_region_go_one_level_down_and_have_names(lives: Lives) -
     assert await groups(group_by="unit", region=VILLAGE) == {"none": 1, "龙泉村村民委员会": 0}
 
 
+async def test_a_month_is_told_alike_from_its_counts_and_from_its_facts(lives: Lives) -> None:
+    """A period of whole months is read from the counts, unless it is asked for by something that they do not know."""
+    await lives.closed(resolved=1, closed=2)
+    await lives.closed(resolved=6, closed=33, rating="dissatisfied", outcome="explained")
+    await lives.raise_issue(day=30, category="proposal", topic="road")
+    late = await lives.raise_issue(day=-3)
+    await lives.on(29.3, late, example(Escalated), example(Resolved, level="township"), example(VisitDue, reason="notice_failed"))
+    march, days = {"from": "2026-03-01", "to": "2026-03-31"}, {"from": "2026-03-01", "to": "2026-04-30"}
+    for period in (march, days, {}):
+        counted = await lives.statistics(**period, group_by="topic")
+        assert counted["figures"] == (await lives.statistics(**period, group_by="priority"))["figures"]
+        assert sum(group["raised"] for group in counted["groups"]) == counted["figures"]["raised"] > 0
+
+
+async def test_stock_is_counted_only_where_it_is_asked_for(lives: Lives) -> None:
+    await lives.raise_issue()
+    assert (await lives.statistics(issues=False))["issues"] is None
+    assert (await lives.statistics())["issues"]["total"] == 1
+
+
 async def test_filters_narrow_stock_and_figures_alike(lives: Lives) -> None:
     await lives.raise_issue()
     await lives.raise_issue(category="proposal", topic="road")

@@ -94,7 +94,7 @@ async def test_a_batch_writes_what_its_events_write_one_by_one(world: World) -> 
     await world.sees()
     one_by_one = await everything(world)
     async with world.tracking.transaction() as session:
-        for table in (world.projector.tables.ledger, world.projector.tables.timeline, world.projector.tables.transitions):
+        for table in world.projector.tables.every:
             await session.execute(table.delete())
         await world.projector.apply(session, [event for events in zip(*lives, strict=True) for event in events])
     assert await everything(world) == one_by_one

@@ -46,6 +46,7 @@ LISTS = [
         f"township = '{TOWNSHIP}' ORDER BY {OWED}, issue_id LIMIT 50",
     ),
     ("ledger_county_due", f"county = '{COUNTY}' AND now() > {OWED} ORDER BY {OWED}, issue_id LIMIT 10"),
+    ("ledger_county_closed", f"county = '{COUNTY}' AND state = 'closed' ORDER BY closed_at DESC, issue_id DESC LIMIT 50"),
     ("ledger_village_raised", f"village = '{VILLAGE}' ORDER BY raised_at DESC, issue_id DESC LIMIT 50"),
     (
         "ledger_officer_due",
