@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, ColumnElement, Double, Row, String, case, cast, false, func, literal, literal_column, select, true
+from sqlalchemy import ARRAY, ColumnElement, Float, Row, String, case, cast, false, func, literal, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.domain.words import SHANGHAI
@@ -21,7 +21,7 @@ from shared.regions import level_of
 GroupBy = Literal["region", "category", "topic", "unit", "level", "priority", "channel", "month", "day"]
 
 _DAY = 86_400
-_SHARES: ColumnElement[Any] = literal([0.5, 0.9], ARRAY(Double()))
+_SHARES: ColumnElement[Any] = literal([0.5, 0.9], ARRAY(Float()))
 """Median and 90th percentile."""
 _T = LIVE.transitions.c
 _IS_CLOSED = _T.event == literal_column("'Closed'")
