@@ -18,6 +18,8 @@ from shared.web.health import Check
 from shared.web.operation import Operation
 
 DURABLE = "intake"
+PACE = 0.25
+"""Seconds between two batches of events: most concern intake little, and nobody waits for the rest."""
 
 
 def application(app: App, *, checks: dict[str, Check] | None = None, verifier: TokenVerifier | None = None) -> FastAPI:
@@ -43,7 +45,7 @@ async def main() -> None:
     telemetry.setup("intake", trace_sql=settings.trace_sql)
     async with bootstrap(settings) as app, jetstream(settings) as nats:
         await app.erasure.erase_again(who="system")
-        subscriber = Subscriber(durable=DURABLE, nats=nats, database=app.database, handlers=HANDLERS)
+        subscriber = Subscriber(durable=DURABLE, nats=nats, database=app.database, handlers=HANDLERS, pace=PACE)
         await server.run(
             application(app, checks={"nats": _answers(nats)}),
             host=settings.http_host,

@@ -142,9 +142,15 @@ async def set_classification(session: AsyncSession, issue_id: str, category: str
     await session.execute(update(Issue).where(_is(Issue.issue_id, issue_id)).values(category=category, topic=topic))
 
 
+async def standing(session: AsyncSession, issue_id: str) -> tuple[str, str | None] | None:
+    """State and level of an issue, or None where there is no such issue."""
+    rows = await fetch(session, "SELECT state, level FROM issues WHERE issue_id = %s", (issue_id,))
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
 async def set_standing(session: AsyncSession, issue_id: str, state: str, level: str | None) -> None:
     """Note where an issue stands."""
-    await session.execute(update(Issue).where(_is(Issue.issue_id, issue_id)).values(state=state, level=level))
+    await execute(session, "UPDATE issues SET state = %s, level = %s WHERE issue_id = %s", (state, level, issue_id))
 
 
 async def open_on_board(session: AsyncSession, village: str, shown: Mapping[str, str]) -> list[OnBoard]:

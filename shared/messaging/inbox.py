@@ -4,26 +4,40 @@ from collections.abc import Collection
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import MetaData, Row, delete, exists, func, select, text, tuple_, update
+from sqlalchemy import MetaData, Row, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.envelope import Envelope, Recorded
+from shared.database import execute, fetch
 from shared.eventlog.inbox import inbox_tables
 
 TABLES = inbox_tables(MetaData())
 """Without a schema: the role's search path is its own."""
 
-_FIRST = text(
-    "INSERT INTO watermarks (consumer, stream, version)"
-    " SELECT :consumer, stream, 0 FROM unnest(CAST(:streams AS text[])) AS stream ON CONFLICT DO NOTHING"
+_FIRST = "INSERT INTO watermarks (consumer, stream, version) SELECT %s, stream, 0 FROM unnest(%s::text[]) AS stream ON CONFLICT DO NOTHING"
+_HELD = (
+    "SELECT stream, version, EXISTS (SELECT FROM parked WHERE parked.consumer = watermarks.consumer AND parked.stream = watermarks.stream)"
+    " FROM watermarks WHERE consumer = %s AND stream = ANY(%s) ORDER BY stream FOR UPDATE OF watermarks"
 )
-_MOVE = text(
-    "UPDATE watermarks SET version = moved.version"
-    " FROM unnest(CAST(:streams AS text[]), CAST(:versions AS integer[])) AS moved (stream, version)"
-    " WHERE watermarks.consumer = :consumer AND watermarks.stream = moved.stream"
+_MOVE = (
+    "UPDATE watermarks SET version = moved.version FROM unnest(%s::text[], %s::integer[]) AS moved (stream, version)"
+    " WHERE watermarks.consumer = %s AND watermarks.stream = moved.stream"
 )
-_WATERMARKS, _PARKED, _DEAD = TABLES.watermarks, TABLES.parked, TABLES.dead_letters
+_READY = (
+    "SELECT DISTINCT ON (stream) stream, p.version, p.body FROM parked p JOIN watermarks w USING (consumer, stream)"
+    " WHERE consumer = %s AND p.version <= w.version + 1 ORDER BY stream, p.version LIMIT %s"
+)
+_DECIDED = "SELECT id FROM dead_letters WHERE consumer = %s AND settled_at IS NULL AND decision IS NOT NULL ORDER BY id"
+_SETTLE_OVERTAKEN = (
+    "UPDATE dead_letters SET settled_at = clock_timestamp() FROM watermarks AS w WHERE dead_letters.consumer = %s AND settled_at IS NULL"
+    " AND w.consumer = dead_letters.consumer AND w.stream = dead_letters.stream AND w.version >= dead_letters.version"
+)
+_BACKLOG = (
+    "SELECT (SELECT count(*) FROM parked WHERE consumer = %s),"
+    " (SELECT count(*) FROM dead_letters WHERE consumer = %s AND settled_at IS NULL)"
+)
+_PARKED, _DEAD = TABLES.parked, TABLES.dead_letters
 
 
 class Inbox:
@@ -42,15 +56,11 @@ class Inbox:
         new = sorted(set(streams) - self._versions.keys())
         if not new:
             return
-        await self._session.execute(_FIRST, {"consumer": self._consumer, "streams": new})
-        waits = exists().where(_PARKED.c.consumer == _WATERMARKS.c.consumer, _PARKED.c.stream == _WATERMARKS.c.stream)
-        held = (
-            select(_WATERMARKS.c.stream, _WATERMARKS.c.version, waits)
-            .where(_WATERMARKS.c.consumer == self._consumer, _WATERMARKS.c.stream.in_(new))
-            .order_by(_WATERMARKS.c.stream)
-            .with_for_update(of=_WATERMARKS)
-        )
-        for stream, version, waiting in await self._session.execute(held):
+        held = await fetch(self._session, _HELD, (self._consumer, new))
+        if len(held) < len(new):
+            await execute(self._session, _FIRST, (self._consumer, new))
+            held = await fetch(self._session, _HELD, (self._consumer, new))
+        for stream, version, waiting in held:
             self._versions[stream] = version
             if waiting:
                 self._awaited.add(stream)
@@ -79,7 +89,7 @@ class Inbox:
         if self._moved:
             streams = sorted(self._moved)
             versions = [self._versions[stream] for stream in streams]
-            await self._session.execute(_MOVE, {"consumer": self._consumer, "streams": streams, "versions": versions})
+            await execute(self._session, _MOVE, (streams, versions, self._consumer))
         if self._to_park:
             await self._session.execute(insert(_PARKED).on_conflict_do_nothing(), self._to_park)
 
@@ -108,15 +118,7 @@ class Inbox:
 
     async def ready(self, limit: int = 100) -> list[tuple[str, int, str]]:
         """Parked events whose turn has come, or has passed: stream, version and body. At most one a stream."""
-        statement = (
-            select(_PARKED.c.stream, _PARKED.c.version, _PARKED.c.body)
-            .join(_WATERMARKS, (_WATERMARKS.c.consumer == _PARKED.c.consumer) & (_WATERMARKS.c.stream == _PARKED.c.stream))
-            .where(_PARKED.c.consumer == self._consumer, _PARKED.c.version <= _WATERMARKS.c.version + 1)
-            .distinct(_PARKED.c.stream)
-            .order_by(_PARKED.c.stream, _PARKED.c.version)
-            .limit(limit)
-        )
-        return [(stream, version, body) for stream, version, body in await self._session.execute(statement)]
+        return [(stream, version, body) for stream, version, body in await fetch(self._session, _READY, (self._consumer, limit))]
 
     async def unpark(self, stream: str, version: int) -> bool:
         """Take a parked event out; false if somebody else did."""
@@ -125,10 +127,7 @@ class Inbox:
 
     async def decided(self) -> list[int]:
         """Ids of dead letters that an operator decided on and that are not settled yet."""
-        statement = select(_DEAD.c.id).where(
-            _DEAD.c.consumer == self._consumer, _DEAD.c.settled_at.is_(None), _DEAD.c.decision.is_not(None)
-        )
-        return list((await self._session.execute(statement.order_by(_DEAD.c.id))).scalars())
+        return [letter for (letter,) in await fetch(self._session, _DECIDED, (self._consumer,))]
 
     async def letter(self, letter: int) -> Row[Any] | None:
         """A decided dead letter, locked; None if it was settled meanwhile or another process has it."""
@@ -141,14 +140,7 @@ class Inbox:
 
     async def settle_overtaken(self) -> None:
         """Settle dead letters whose event had its effect after all (delivered again to a release that could take it)."""
-        statement = update(_DEAD).where(
-            _DEAD.c.consumer == self._consumer,
-            _DEAD.c.settled_at.is_(None),
-            _WATERMARKS.c.consumer == _DEAD.c.consumer,
-            _WATERMARKS.c.stream == _DEAD.c.stream,
-            _WATERMARKS.c.version >= _DEAD.c.version,
-        )
-        await self._session.execute(statement.values(settled_at=func.clock_timestamp()))
+        await execute(self._session, _SETTLE_OVERTAKEN, (self._consumer,))
 
     async def fail_again(self, letter: int, error: Exception) -> None:
         """A replay failed: the dead letter waits for another decision."""
@@ -158,10 +150,8 @@ class Inbox:
 
     async def backlog(self) -> tuple[int, int]:
         """How many events are parked, how many dead letters are open."""
-        parked = select(func.count()).select_from(_PARKED).where(_PARKED.c.consumer == self._consumer).scalar_subquery()
-        dead = select(func.count()).select_from(_DEAD).where(_DEAD.c.consumer == self._consumer, _DEAD.c.settled_at.is_(None))
-        row = (await self._session.execute(select(parked.label("parked"), dead.scalar_subquery().label("dead")))).one()
-        return row.parked, row.dead
+        ((parked, dead),) = await fetch(self._session, _BACKLOG, (self._consumer, self._consumer))
+        return parked, dead
 
 
 def _place(body: bytes) -> tuple[str | None, int | None]:

@@ -38,16 +38,25 @@ class PullLoop:
         handle_batch: does the work.
         batch: most messages of one batch, and most that are on their way at a time.
         retry_after: seconds after which messages come again that `handle_batch` raised on.
+        pace: seconds of rest after a batch that was not full, so that what comes meanwhile goes together.
     """
 
     def __init__(
-        self, durable: str, nats: NatsConnection, handle_batch: HandleBatch, *, batch: int = 200, retry_after: float = 1.0
+        self,
+        durable: str,
+        nats: NatsConnection,
+        handle_batch: HandleBatch,
+        *,
+        batch: int = 200,
+        retry_after: float = 1.0,
+        pace: float = 0.0,
     ) -> None:
         self._durable = durable
         self._nats = nats
         self._handle_batch = handle_batch
         self._batch = batch
         self._retry_after = retry_after
+        self._pace = pace
         self._arrived: deque[Msg] = deque()
         self._news = asyncio.Event()
         self._expected = 0
@@ -72,6 +81,8 @@ class PullLoop:
                         refused |= self._ended(message)
                 if deliveries:
                     await self._hand_over(deliveries)
+                    if self._pace and len(deliveries) < self._batch:
+                        await asyncio.wait({stopping}, timeout=self._pace)
                 elif refused:
                     await asyncio.wait({stopping}, timeout=_BREATH)
         finally:

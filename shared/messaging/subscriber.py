@@ -50,16 +50,25 @@ class Subscriber:
         database: the service's own, with the tables of `shared.eventlog.inbox`.
         handlers: one for every event of the contracts (`ignore` for those not needed).
         batch: most events of one transaction.
+        pace: seconds of rest after a batch that was not full. A transaction and its acknowledgements cost more than most effects, so where
+            nobody waits for them, events that come one by one had better go together.
     """
 
     def __init__(
-        self, *, durable: str, nats: NatsConnection, database: Database, handlers: Mapping[type[Event], Handler], batch: int = 200
+        self,
+        *,
+        durable: str,
+        nats: NatsConnection,
+        database: Database,
+        handlers: Mapping[type[Event], Handler],
+        batch: int = 200,
+        pace: float = 0.0,
     ) -> None:
         self._durable = durable
         self._database = database
         self._effects = Effects(durable, handlers)
         self._tender = Tender(database, self._effects)
-        self._loop = PullLoop(durable, nats, self._on_batch, batch=batch, retry_after=_WAIT)
+        self._loop = PullLoop(durable, nats, self._on_batch, batch=batch, retry_after=_WAIT, pace=pace)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set; the batch in hand is finished."""

@@ -43,22 +43,24 @@ class Tender:
 
     async def tend(self) -> None:
         """One look: carry out decisions, then apply what is due, as far as it goes."""
+        decided, ready = await self._survey()
+        for letter in decided:
+            await self._guarded(lambda letter=letter: self._carry_out(letter))
+        if decided:
+            _, ready = await self._survey()
+        while ready and any([await self._unpark(stream, version, body) for stream, version, body in ready]):
+            _, ready = await self._survey()
+
+    async def _survey(self) -> tuple[list[int], list[tuple[str, int, str]]]:
+        """Dead letters that were decided on, and parked events whose turn has come; the gauges say how many there are of both."""
         async with self._database.transaction() as session:
             inbox = Inbox(session, self._consumer)
             await inbox.settle_overtaken()
-            decided = await inbox.decided()
-        for letter in decided:
-            await self._guarded(lambda letter=letter: self._carry_out(letter))
-        while True:
-            async with self._database.transaction() as session:
-                ready = await Inbox(session, self._consumer).ready()
-            moved = [await self._unpark(stream, version, body) for stream, version, body in ready]
-            if not any(moved):
-                break
-        async with self._database.transaction() as session:
-            parked, dead = await Inbox(session, self._consumer).backlog()
+            decided, ready = await inbox.decided(), await inbox.ready()
+            parked, dead = await inbox.backlog()
         PARKED_EVENTS.labels(self._consumer).set(parked)
         DEAD_LETTERS.labels(self._consumer).set(dead)
+        return decided, ready
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -25,16 +25,19 @@ async def on_reclassified(session: AsyncSession, recorded: Recorded[Any]) -> Non
 
 async def on_turn(session: AsyncSession, recorded: Recorded[Any]) -> None:
     """State and level, for those who are about to raise the same."""
-    issue = await repository.issue_by_id(session, recorded.stream)
-    if issue is None:
+    standing = await repository.standing(session, recorded.stream)
+    if standing is None:
         return
+    before: Any
+    before, level = standing
     match recorded.data:
         case routing.Assigned(level=level) | routing.Escalated(to_level=level):
             pass
         case _:
-            level = issue.level
-    state: Any = issue.state
-    await repository.set_standing(session, issue.issue_id, evolve(ReporterView(state), recorded).state, level)
+            pass
+    after = evolve(ReporterView(before), recorded).state
+    if (after, level) != standing:
+        await repository.set_standing(session, recorded.stream, after, level)
 
 
 async def on_evidence(session: AsyncSession, recorded: Recorded[Any]) -> None:

@@ -54,13 +54,19 @@ class Effects:
 
 @asynccontextmanager
 async def subscribed(
-    database: StackDatabase, nats: NatsAddress, effects: Handler, handlers: Mapping[type[Event], Handler] | None = None
+    database: StackDatabase,
+    nats: NatsAddress,
+    effects: Handler,
+    handlers: Mapping[type[Event], Handler] | None = None,
+    *,
+    pace: float = 0.0,
 ) -> AsyncIterator[Database]:
     """The tracking service's subscriber, running for the length of the block."""
     table = IGNORED | dict.fromkeys((IssueRaised, Assigned, Accepted, ProgressReported), effects) if handlers is None else handlers
     stop = asyncio.Event()
     async with acting_as(database, "tracking") as connections, connected(nats, "tracking") as connection:
-        running = asyncio.create_task(Subscriber(durable="tracking", nats=connection, database=connections, handlers=table).run(stop))
+        subscriber = Subscriber(durable="tracking", nats=connection, database=connections, handlers=table, pace=pace)
+        running = asyncio.create_task(subscriber.run(stop))
         try:
             yield connections
         finally:

@@ -38,6 +38,27 @@ async def test_every_event_has_its_effect_once_and_in_order(stack_database: Stac
     assert rows(stack_database, "SELECT count(*) FROM tracking.parked") == [(0,)]
 
 
+async def test_what_comes_while_it_rests_goes_together_and_a_poisoned_stream_stops_alone(
+    stack_database: StackDatabase, nats: NatsAddress, effects: Effects
+) -> None:
+    first, poisoned, *issues = (new_id() for _ in range(6))
+    effects.fails_on[poisoned, 2] = ValueError("never")
+    async with connected(nats) as relay, subscribed(stack_database, nats, effects, pace=2.0) as database:
+        await publish(relay, *story(first))
+        await effects.reached(first, [1, 2, 3, 4])
+        for issue in issues:
+            await publish(relay, *story(issue))
+        for issue in issues:
+            await effects.reached(issue, [1, 2, 3, 4])
+        written = rows(stack_database, "SELECT count(DISTINCT xmin::text) FROM tracking.effects WHERE stream = ANY(%s)", issues)
+        assert written == [(1,)]
+        await publish(relay, *story(poisoned), *story(new_id()))
+        (letter,) = await until(DeadLetters(database).open)
+        await until(lambda: drained(relay))
+    assert (letter.stream, letter.version) == (poisoned, 2)
+    assert effects.seen(poisoned) == [1]
+
+
 async def test_a_gap_parks_the_stream_until_the_missing_version_comes(
     stack_database: StackDatabase, nats: NatsAddress, effects: Effects
 ) -> None:
