@@ -10,7 +10,7 @@ from services.notify.channels import Channel, Chat, Mail, SmsGateway
 from services.notify.channels.signing import Signer
 from services.notify.commands import Commands
 from services.notify.contacts import Contacts
-from services.notify.entrypoints.subscriber import DURABLE, handlers
+from services.notify.entrypoints.subscriber import DURABLE, PACE, handlers
 from services.notify.gauges import Gauges
 from services.notify.handlers import Handlers
 from services.notify.outcomes import Outcomes
@@ -54,7 +54,7 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
     clock = clock or PostgresClock()
     async with AsyncExitStack() as stack:
         url = settings.database_url.get_secret_value()
-        database = Database(url, pool_size=settings.notice_workers + 4)
+        database = Database(url)
         stack.push_async_callback(database.close)
         bell = await stack.enter_async_context(outbox_bell(url))
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.notice_timeout.total_seconds(), trust_env=False))
@@ -71,7 +71,6 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
             clock=clock,
             outcomes=outcomes,
             recipients=Recipients(
-                database=database,
                 contacts=_contacts(settings, client),
                 channels=frozenset(channels),
                 apprise_urls=settings.apprise_urls,
@@ -92,7 +91,7 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
             commands=Commands(clock=clock),
             receipts=Receipts(database=database, clock=clock, outcomes=outcomes, timeout=settings.notice_receipt_timeout),
             sender=sender,
-            subscriber=Subscriber(durable=DURABLE, nats=nats, database=database, handlers=table),
+            subscriber=Subscriber(durable=DURABLE, nats=nats, database=database, handlers=table, pace=PACE),
             gauges=Gauges(database=database, clock=clock),
             signer=signer,
         )

@@ -56,7 +56,5 @@ class Handlers:
         await self._queue(session, recorded, digest(recorded.data, counties), None)
 
     async def _queue(self, session: AsyncSession, recorded: Recorded[Any], notices: tuple[Notice, ...], issue: Issue | None) -> None:
-        now = await self._clock.now(session)
-        for notice in notices:
-            if await repository.queue(session, recorded, notice, issue=issue, now=now):
-                after_commit(session, self._wake)
+        if notices and await repository.queue(session, recorded, notices, issue=issue, now=await self._clock.now(session)):
+            after_commit(session, self._wake)

@@ -1,6 +1,6 @@
 """Who a recipient key stands for at the moment of sending, by which ways they are reached, and in which language."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notify import repository
 from services.notify.contacts import Contacts
 from services.notify.domain.addresses import Way, mail, mask_mail, salutation
-from services.notify.domain.notice import REPORTER, Language
-from services.notify.tables import NoticeRow, OfficerRow
+from services.notify.domain.notice import Language
+from services.notify.tables import OfficerRow
 from shared.contracts.notify import NoticeChannel
-from shared.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,6 @@ class Recipients:
     """Looks recipients up.
 
     Args:
-        database: the officers.
         contacts: the reporters.
         channels: names of the channels that this deployment has.
         apprise_urls: officer_id or unit_id → apprise URL.
@@ -39,36 +37,38 @@ class Recipients:
     def __init__(
         self,
         *,
-        database: Database,
         contacts: Contacts,
         channels: frozenset[NoticeChannel],
         apprise_urls: Mapping[str, SecretStr],
         staff_language: Language,
     ) -> None:
-        self._database = database
         self._contacts = contacts
         self._channels = channels
         self._apprise_urls = apprise_urls
         self._staff_language: Language = staff_language
 
-    async def reach(self, notice: NoticeRow) -> Reach | None:
-        """How to reach the notice's recipient; None where there is nobody. Raises `ContactsUnavailable`."""
-        if notice.recipient == REPORTER:
-            contact = await self._contacts.of(notice.issue_id or "")
-            if contact is None:
-                return None
-            name = salutation(contact.name, contact.language)
-            return Reach(self._possible(contact.ways()), contact.language, name, contact.tracking_url)
-        async with self._database.transaction() as session:
-            officers = await self._officers(session, notice.recipient)
-        return Reach(self._possible(self._ways_to(officers)), self._staff_language) if officers else None
+    async def reporter(self, issue_id: str) -> Reach | None:
+        """How to reach the reporter of an issue; None where there is nobody. Raises `ContactsUnavailable`."""
+        contact = await self._contacts.of(issue_id)
+        if contact is None:
+            return None
+        name = salutation(contact.name, contact.language)
+        return Reach(self._possible(contact.ways()), contact.language, name, contact.tracking_url)
 
-    async def _officers(self, session: AsyncSession, recipient: str) -> list[OfficerRow]:
-        kind, _, key = recipient.partition(":")
-        if kind == "officer":
-            return list(await repository.officers_by_id(session, key))
-        role, _, region = key.partition("@")
-        return list(await repository.officers_by_role(session, role, region))
+    async def staff(self, session: AsyncSession, recipients: Collection[str]) -> dict[str, Reach]:
+        """How to reach each recipient of `officer:` or `role:`; those behind whom nobody stands are left out."""
+        known = await repository.officers_by_id(session, [key for kind, key in map(_parted, recipients) if kind == "officer"])
+        found: dict[str, Reach] = {}
+        for recipient in recipients:
+            kind, key = _parted(recipient)
+            if kind == "officer":
+                officers = [known[key]] if key in known else []
+            else:
+                role, _, region = key.partition("@")
+                officers = list(await repository.officers_by_role(session, role, region))
+            if officers:
+                found[recipient] = Reach(self._possible(self._ways_to(officers)), self._staff_language)
+        return found
 
     def _ways_to(self, officers: list[OfficerRow]) -> tuple[Way, ...]:
         """A chat robot first, for it is seen at once; then mail. Several officers of a role get one message together."""
@@ -84,3 +84,8 @@ class Recipients:
 
     def _possible(self, ways: tuple[Way, ...]) -> tuple[Way, ...]:
         return tuple(way for way in ways if way.channel in self._channels)
+
+
+def _parted(recipient: str) -> tuple[str, str]:
+    kind, _, key = recipient.partition(":")
+    return kind, key

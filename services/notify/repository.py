@@ -14,13 +14,14 @@ from services.notify.tables import IssueRow, MessageRow, NoticeRow, OfficerRow, 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.contracts.values import Officer, Unit
-from shared.database import table_of, upsert
+from shared.database import fetch, table_of, upsert
 from shared.ids import new_id
 
 
 def _next() -> "Select[tuple[NoticeRow]]":
     earlier = aliased(NoticeRow)
     now: BindParameter[datetime] = bindparam("now")
+    most: BindParameter[int] = bindparam("most")
     held_up = exists().where(
         col(earlier.issue_id) == col(NoticeRow.issue_id),
         col(earlier.recipient) == col(NoticeRow.recipient),
@@ -32,19 +33,24 @@ def _next() -> "Select[tuple[NoticeRow]]":
         select(NoticeRow)
         .where(col(NoticeRow.state) == "queued", col(NoticeRow.due_at) <= now, ~held_up)
         .order_by(col(NoticeRow.due_at), col(NoticeRow.event_version))
-        .limit(1)
+        .limit(most)
         .with_for_update(skip_locked=True)
     )
 
 
 _NEXT = _next()
-"""Made once: it is asked for every notice, and making it costs as much as asking."""
+"""Made once: it is asked all the time, and making it costs as much as asking."""
 
 
 async def issue(session: AsyncSession, issue_id: str) -> Issue | None:
     """What notify remembers of an issue."""
-    row = await session.get(IssueRow, issue_id)
-    return Issue.model_validate(row.known) if row else None
+    return (await issues(session, [issue_id])).get(issue_id)
+
+
+async def issues(session: AsyncSession, issue_ids: Sequence[str]) -> dict[str, Issue]:
+    """What notify remembers of each of these issues, by id."""
+    rows = await fetch(session, "SELECT issue_id, known FROM issues WHERE issue_id = ANY(%s)", (list(issue_ids),))
+    return {issue_id: Issue.model_validate(known) for issue_id, known in rows}
 
 
 async def save_issue(session: AsyncSession, known: Issue) -> None:
@@ -53,50 +59,59 @@ async def save_issue(session: AsyncSession, known: Issue) -> None:
     await upsert(session, table_of(IssueRow), [values])
 
 
-async def queue(session: AsyncSession, recorded: Recorded[Event], notice: Notice, *, issue: Issue | None, now: datetime) -> bool:
-    """Queue a notice, due at once. False when it was queued before, whatever became of it since: nobody is told twice."""
-    values = {
-        "notice_id": notice_id(recorded.id, notice),
-        "issue_id": issue.issue_id if issue else None,
-        "region": issue.region if issue else None,
-        "event_id": recorded.id,
-        "event_name": recorded.name,
-        "event_version": recorded.version,
-        "event_at": recorded.time,
-        "kind": notice.kind,
-        "recipient": notice.recipient,
-        "facts": notice.facts.model_dump(mode="json", exclude_defaults=True),
-        "state": "queued",
-        "due_at": now,
-        "stumbles": 0,
-        "round": 0,
-        "correlation_id": recorded.correlation_id,
-        "traceparent": recorded.traceparent,
-        "queued_at": now,
-    }
-    return await upsert(session, table_of(NoticeRow), [values], replace=False) == 1
+async def queue(session: AsyncSession, recorded: Recorded[Event], notices: Sequence[Notice], *, issue: Issue | None, now: datetime) -> int:
+    """Queue notices of one event, due at once. Returns how many were not queued before: whatever became of one since, it stays as it is."""
+    rows = [
+        {
+            "notice_id": notice_id(recorded.id, notice),
+            "issue_id": issue.issue_id if issue else None,
+            "region": issue.region if issue else None,
+            "event_id": recorded.id,
+            "event_name": recorded.name,
+            "event_version": recorded.version,
+            "event_at": recorded.time,
+            "kind": notice.kind,
+            "recipient": notice.recipient,
+            "facts": notice.facts.model_dump(mode="json", exclude_defaults=True),
+            "state": "queued",
+            "due_at": now,
+            "stumbles": 0,
+            "round": 0,
+            "correlation_id": recorded.correlation_id,
+            "traceparent": recorded.traceparent,
+            "queued_at": now,
+        }
+        for notice in notices
+    ]
+    return await upsert(session, table_of(NoticeRow), rows, replace=False)
 
 
-async def claim(session: AsyncSession, *, now: datetime, lease: timedelta) -> NoticeRow | None:
-    """Claim the notice that has been due longest, until the end of the lease; None when none is due.
+async def claim(session: AsyncSession, *, now: datetime, lease: timedelta, most: int) -> Sequence[NoticeRow]:
+    """Claim the notices that have been due longest, at most `most`, until the end of the lease.
 
     An earlier notice to the same recipient about the same issue goes first, also while another worker has it, so that "assigned" does not
     overtake "received". One that waits for its next try holds up nobody.
     """
-    row = (await session.execute(_NEXT, {"now": now})).scalar_one_or_none()
-    if row is not None:
-        row.claim, row.due_at = new_id(), now + lease
-        await session.flush()
-    return row
+    rows = (await session.execute(_NEXT, {"now": now, "most": most})).scalars().all()
+    identity = new_id()
+    for row in rows:
+        row.claim, row.due_at = identity, now + lease
+    await session.flush()
+    return rows
 
 
-async def locked(session: AsyncSession, notice: str, *, claim: str | None = None) -> NoticeRow | None:
-    """A notice, locked until the transaction ends. With `claim`: only if that claim still holds, else None."""
+async def held(session: AsyncSession, claimed: Sequence[NoticeRow]) -> dict[str, NoticeRow]:
+    """Those of some claimed notices whose claim still holds, by id; all are locked until the transaction ends."""
+    claims = {notice.notice_id: notice.claim for notice in claimed}
+    statement = select(NoticeRow).where(col(NoticeRow.notice_id).in_(list(claims))).order_by(col(NoticeRow.notice_id)).with_for_update()
+    rows = (await session.execute(statement.execution_options(populate_existing=True))).scalars()
+    return {row.notice_id: row for row in rows if row.state == "queued" and row.claim == claims[row.notice_id]}
+
+
+async def locked(session: AsyncSession, notice: str) -> NoticeRow | None:
+    """A notice, locked until the transaction ends."""
     statement = select(NoticeRow).where(col(NoticeRow.notice_id) == notice).with_for_update()
-    row = (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
-    if row is not None and claim is not None and (row.claim != claim or row.state != "queued"):
-        return None
-    return row
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
 async def give_way(session: AsyncSession, notice: NoticeRow) -> bool:
@@ -116,10 +131,12 @@ async def message(session: AsyncSession, message_id: str) -> MessageRow | None:
     return await session.get(MessageRow, message_id, populate_existing=True)
 
 
-async def messages_of(session: AsyncSession, notice: NoticeRow) -> Sequence[MessageRow]:
-    """The messages of a notice's present round, in the order in which they were tried."""
-    statement = select(MessageRow).where(col(MessageRow.notice_id) == notice.notice_id, col(MessageRow.round) == notice.round)
-    return (await session.execute(statement.order_by(col(MessageRow.first_tried_at)))).scalars().all()
+async def messages_of(session: AsyncSession, notices: Sequence[NoticeRow]) -> dict[str, list[MessageRow]]:
+    """The messages of each notice's present round, by notice, in the order in which they were tried."""
+    found = await _messages_by_notice(session, [notice.notice_id for notice in notices])
+    return {
+        notice.notice_id: [message for message in found.get(notice.notice_id, []) if message.round == notice.round] for notice in notices
+    }
 
 
 async def without_receipt(session: AsyncSession, *, accepted_before: datetime, limit: int = 100) -> Sequence[str]:
@@ -176,8 +193,9 @@ async def failed_by_reason(session: AsyncSession, since: datetime | None = None)
 
 
 async def _messages_by_notice(session: AsyncSession, notices: Sequence[str]) -> dict[str, list[MessageRow]]:
-    """All messages of these notices, in the order in which they were tried."""
-    rows = (await session.execute(select(MessageRow).where(col(MessageRow.notice_id).in_(notices)))).scalars().all()
+    """All messages of these notices as they stand, in the order in which they were tried."""
+    statement = select(MessageRow).where(col(MessageRow.notice_id).in_(notices))
+    rows = (await session.execute(statement.execution_options(populate_existing=True))).scalars()
     found: dict[str, list[MessageRow]] = {}
     for row in sorted(rows, key=lambda row: row.first_tried_at):
         found.setdefault(row.notice_id, []).append(row)
@@ -223,9 +241,10 @@ async def remove_from_directory(session: AsyncSession, removed: Sequence[str]) -
     await session.execute(delete(OfficerRow).where(col(OfficerRow.officer_id).in_(officers)))
 
 
-async def officers_by_id(session: AsyncSession, officer_id: str) -> Sequence[OfficerRow]:
-    """The staff member, or nobody."""
-    return (await session.execute(select(OfficerRow).where(col(OfficerRow.officer_id) == officer_id))).scalars().all()
+async def officers_by_id(session: AsyncSession, officer_ids: Sequence[str]) -> dict[str, OfficerRow]:
+    """Those of these staff members who are in the directory, by id."""
+    rows = (await session.execute(select(OfficerRow).where(col(OfficerRow.officer_id).in_(officer_ids)))).scalars()
+    return {row.officer_id: row for row in rows}
 
 
 async def officers_by_role(session: AsyncSession, role: str, region: str) -> Sequence[OfficerRow]:

@@ -1,6 +1,7 @@
 """What happens with one claimed notice: whether it is still needed, the way it takes, its text, and what became of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,7 @@ from services.notify.outcomes import Outcomes, appending
 from services.notify.recipients import Reach, Recipients
 from services.notify.tables import MessageRow, NoticeRow
 from services.notify.texts import SMS_LIMIT, Subject, Text, Texts, UnitNames
+from services.notify.together import Together
 from shared.clock import Clock
 from shared.contracts.notify import NoticeChannel
 from shared.database import Database
@@ -23,6 +25,19 @@ STUMBLES = 10
 
 MAIL_LIMIT = 4000
 """Characters of a mail's text; far more than any template fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A notice whose message row is written, with all that its text needs."""
+
+    reach: Reach
+    way: Way
+    message_id: str
+    facts: Facts
+    subject: Subject | None
+    units: UnitNames
+    at: datetime
 
 
 class Sending:
@@ -62,48 +77,70 @@ class Sending:
         self._delays = delays
         self._merge_after = merge_after
         self._staff_max_age = staff_max_age
+        self._beginning = Together(database, self._begin_all)
+        self._recording = Together(database, self._record_all)
 
-    async def needless(self, session: AsyncSession, notice: NoticeRow, now: datetime) -> bool:
-        """Whether the notice ends unsent: told before our rows were lost, overtaken by a later one, or too old for staff."""
+    async def end_needless(self, session: AsyncSession, claimed: Sequence[NoticeRow], now: datetime) -> None:
+        """End those that need not be sent: told before our rows were lost, overtaken by a later one, or too old for staff."""
+        tried = await repository.messages_of(session, claimed)
+        for notice in claimed:
+            if notice.round == 0 and not tried[notice.notice_id]:
+                await self._end_if_needless(session, notice, now)
+
+    async def _end_if_needless(self, session: AsyncSession, notice: NoticeRow, now: datetime) -> None:
         age = now - notice.event_at
-        if notice.round > 0 or await repository.messages_of(session, notice):
-            return False
         if notice.recipient != REPORTER:
             if age > self._staff_max_age:
                 self._outcomes.unsent(notice, "skipped", "too_old", now=now)
-                return True
-            return False
+            return
         told = await self._outcomes.told(session, notice)
         if told is not None:
             self._outcomes.restore(session, notice, told, now=now)
-            return True
-        if notice.kind in MERGEABLE and age > self._merge_after and await repository.give_way(session, notice):
+        elif notice.kind in MERGEABLE and age > self._merge_after and await repository.give_way(session, notice):
             self._outcomes.unsent(notice, "superseded", "told_with_a_later_one", now=now)
-            return True
-        return False
 
     async def send(self, claimed: NoticeRow) -> None:
-        """Look the recipient up, render, send and record. Raises `ContactsUnavailable`."""
-        reach = await self._recipients.reach(claimed)
-        begun = await appending(self._database, lambda session: self._begin(session, claimed, reach))
-        if begun is None or reach is None:
+        """Look the recipient up, render, send and record. Raises `ContactsUnavailable`.
+
+        Transactions are shared with other notices that are sent at the same time.
+        """
+        reporter = await self._recipients.reporter(claimed.issue_id or "") if claimed.recipient == REPORTER else None
+        begun = await self._beginning((claimed, reporter))
+        if begun is None:
             return
-        way, message, subject, units, now = begun
-        text = self._render(claimed, reach, way, subject, units, now)
-        outgoing = Outgoing(message.message_id, way.to, text.subject, text.body, now)
-        attempt = await self._channels[way.channel].send(outgoing)
-        await appending(self._database, lambda session: self._record(session, claimed, message.message_id, attempt))
+        text = self._render(claimed, begun)
+        outgoing = Outgoing(begun.message_id, begun.way.to, text.subject, text.body, begun.at)
+        attempt = await self._channels[begun.way.channel].send(outgoing)
+        await self._recording((claimed, begun.message_id, attempt))
+
+    async def _begin_all(self, session: AsyncSession, asked: Sequence[tuple[NoticeRow, Reach | None]]) -> list[Begun | None]:
+        """Choose the ways and write the message rows, before anything leaves. None for a notice that ended here, or is no longer ours."""
+        ours = await repository.held(session, [claimed for claimed, _ in asked])
+        now = await self._clock.now(session)
+        tried = await repository.messages_of(session, list(ours.values()))
+        staff = await self._recipients.staff(session, {notice.recipient for notice in ours.values() if notice.recipient != REPORTER})
+        issues = await repository.issues(session, [notice.issue_id for notice in ours.values() if notice.issue_id])
+        facts = {identity: Facts.model_validate(notice.facts) for identity, notice in ours.items()}
+        units = UnitNames(await repository.unit_names(session, [unit for each in facts.values() for unit in _units_in(each)]))
+        begun: dict[str, Begun] = {}
+        for claimed, reporter in sorted(asked, key=_issue_of):
+            notice = ours.get(claimed.notice_id)
+            if notice is None:
+                continue
+            reach = reporter if notice.recipient == REPORTER else staff.get(notice.recipient)
+            chosen = await self._begin(session, notice, reach, tried[notice.notice_id], now)
+            if reach is None or chosen is None:
+                continue
+            way, message = chosen
+            issue = issues.get(notice.issue_id or "")
+            subject = Subject(issue.number, issue.title, issue.region) if issue else None
+            begun[notice.notice_id] = Begun(reach, way, message.message_id, facts[notice.notice_id], subject, units, now)
+        return [begun.get(claimed.notice_id) for claimed, _ in asked]
 
     async def _begin(
-        self, session: AsyncSession, claimed: NoticeRow, reach: Reach | None
-    ) -> tuple[Way, MessageRow, Subject | None, UnitNames, datetime] | None:
-        """Choose the way and write the message row, before anything leaves. None when the notice ended here, or is no longer ours."""
-        notice = await repository.locked(session, claimed.notice_id, claim=claimed.claim)
-        if notice is None:
-            return None
-        now = await self._clock.now(session)
-        messages = await repository.messages_of(session, notice)
-        failed = [message for message in messages if message.state == "failed"]
+        self, session: AsyncSession, notice: NoticeRow, reach: Reach | None, tried: Sequence[MessageRow], now: datetime
+    ) -> tuple[Way, MessageRow] | None:
+        failed = [message for message in tried if message.state == "failed"]
         way = next_way(reach.ways if reach else (), frozenset(message.channel for message in failed))  # pyright: ignore[reportArgumentType]
         if way is None:
             last = failed[-1] if failed else None
@@ -114,7 +151,7 @@ class Sending:
                 self._outcomes.unsent(notice, "skipped", reason, now=now)
             return None
         identity = message_id(notice.notice_id, way.channel, notice.round)
-        message = next((known for known in messages if known.message_id == identity), None) or MessageRow(
+        message = next((known for known in tried if known.message_id == identity), None) or MessageRow(
             message_id=identity,
             notice_id=notice.notice_id,
             channel=way.channel,
@@ -124,13 +161,10 @@ class Sending:
         )
         message.tries += 1
         session.add(message)
-        issue = await repository.issue(session, notice.issue_id) if notice.issue_id else None
-        subject = Subject(issue.number, issue.title, issue.region) if issue else None
-        units = UnitNames(await repository.unit_names(session, _units_in(Facts.model_validate(notice.facts))))
-        return way, message, subject, units, now
+        return way, message
 
-    def _render(self, notice: NoticeRow, reach: Reach, way: Way, subject: Subject | None, units: UnitNames, now: datetime) -> Text:
-        facts = Facts.model_validate(notice.facts)
+    def _render(self, notice: NoticeRow, begun: Begun) -> Text:
+        reach, facts, subject, units, now = begun.reach, begun.facts, begun.subject, begun.units, begun.at
         if notice.recipient != REPORTER or subject is None:
             return self._texts.for_staff(notice.kind, facts, subject, units, language=reach.language, now=now)
         return self._texts.for_reporter(
@@ -142,15 +176,22 @@ class Sending:
             now=now,
             name=reach.name,
             link=reach.link,
-            limit=SMS_LIMIT if way.channel == "sms" else MAIL_LIMIT,
+            limit=SMS_LIMIT if begun.way.channel == "sms" else MAIL_LIMIT,
         )
 
-    async def _record(self, session: AsyncSession, claimed: NoticeRow, message_id: str, attempt: Attempt) -> None:
-        notice = await repository.locked(session, claimed.notice_id, claim=claimed.claim)
-        message = await repository.message(session, message_id)
-        if notice is None or message is None or message.state != "sending":
-            return  # Another worker took over after our lease, or the receipt was here first.
+    async def _record_all(self, session: AsyncSession, attempts: Sequence[tuple[NoticeRow, str, Attempt]]) -> list[None]:
+        ours = await repository.held(session, [claimed for claimed, _, _ in attempts])
+        tried = await repository.messages_of(session, list(ours.values()))
         now = await self._clock.now(session)
+        for claimed, identity, attempt in sorted(attempts, key=_issue_of):
+            notice = ours.get(claimed.notice_id)
+            message = next((each for each in tried.get(claimed.notice_id, ()) if each.message_id == identity), None)
+            # Else another worker took over after our lease, or the receipt was here first.
+            if notice is not None and message is not None and message.state == "sending":
+                await self._record(session, notice, message, attempt, now)
+        return [None] * len(attempts)
+
+    async def _record(self, session: AsyncSession, notice: NoticeRow, message: MessageRow, attempt: Attempt, now: datetime) -> None:
         match attempt:
             case Accepted(final=final):
                 await self._outcomes.accepted(session, notice, message, final=final, now=now)
@@ -166,7 +207,7 @@ class Sending:
     async def put_back(self, claimed: NoticeRow, delay: timedelta) -> None:
         """Give the claim up, untried; due again after `delay`."""
         async with self._database.transaction() as session:
-            notice = await repository.locked(session, claimed.notice_id, claim=claimed.claim)
+            notice = (await repository.held(session, [claimed])).get(claimed.notice_id)
             if notice is not None:
                 notice.claim, notice.due_at = None, await self._clock.now(session) + delay
 
@@ -174,7 +215,7 @@ class Sending:
         """Count a mistake of ours, and after `STUMBLES` of them let the notice fail: it must not go round for ever in silence."""
 
         async def work(session: AsyncSession) -> None:
-            notice = await repository.locked(session, claimed.notice_id, claim=claimed.claim)
+            notice = (await repository.held(session, [claimed])).get(claimed.notice_id)
             if notice is None:
                 return
             now = await self._clock.now(session)
@@ -184,6 +225,11 @@ class Sending:
                 await self._outcomes.gave_up(session, notice, None, "internal_error", now=now)
 
         await appending(self._database, work)
+
+
+def _issue_of(asked: tuple[NoticeRow, *tuple[object, ...]]) -> str:
+    """The order in which several streams are appended to: the same in every process, or two would wait for each other."""
+    return asked[0].issue_id or ""
 
 
 def _units_in(facts: Facts) -> list[str]:

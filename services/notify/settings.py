@@ -43,7 +43,8 @@ class Settings(CommonSettings):
     """How long a claimed notice is another worker's no business; longer than every time-out of one sending together."""
     notice_timeout: timedelta = timedelta(seconds=10)
     """For one answer of intake, the gateway or the mail server."""
-    notice_workers: int = Field(default=4, gt=0, le=32)
+    notice_workers: int = Field(default=16, gt=0, le=64)
+    """Notices that are in hand at once: they wait for gateways side by side and share transactions."""
 
     def retry_delays(self) -> tuple[timedelta, ...]:
         """How long to wait after each failed try."""

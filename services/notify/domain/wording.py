@@ -55,6 +55,8 @@ def length(allowance: Allowance, language: Language) -> str:
 
 def plain(text: str) -> str:
     """`text` on one line without control characters, direction marks or surrogates: harmless in a header, an SMS, a terminal."""
+    if text.isprintable():
+        return " ".join(text.split())
     kept = (
         " " if character.isspace() or unicodedata.category(character) == "Cc" else character for character in text if character not in _BIDI
     )

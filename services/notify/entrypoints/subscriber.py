@@ -8,6 +8,8 @@ from shared.contracts.event import Event
 from shared.messaging.subscriber import Handler, ignore
 
 DURABLE = "notify"
+PACE = 0.25
+"""Seconds between two batches of events: nobody feels it in a message."""
 
 
 def handlers(notify_handlers: Handlers) -> Mapping[type[Event], Handler]:

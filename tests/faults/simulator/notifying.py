@@ -30,7 +30,6 @@ class NotifyProcess:
         database, log = cell.database(process), SimulatedLog("/huiyin/notify", cell.store)
         outcomes = Outcomes(log)
         recipients = Recipients(
-            database=database,
             contacts=cast(Any, Contacts(cell.store)),
             channels=frozenset({"sms", "email"}),
             apprise_urls={},
@@ -47,7 +46,7 @@ class NotifyProcess:
             merge_after=MERGE_AFTER,
             staff_max_age=timedelta(days=1),
         )
-        self.sender = Sender(database=database, clock=cell.clock, sending=sending, lease=LEASE, workers=1)
+        self.sender = Sender(database=database, clock=cell.clock, sending=sending, lease=LEASE, workers=4)
         self.receipts = Receipts(database=database, clock=cell.clock, outcomes=outcomes, timeout=RECEIPT_TIMEOUT)
         self.worker = Alarm(cell.loop, process, self._work, "sender")
         self.overdue = Alarm(cell.loop, process, self._expire, "receipts")
@@ -77,7 +76,7 @@ class NotifyProcess:
     async def _work(self) -> None:
         """As `Sender.run`: on to the next while there is one; what fails is tried at the next look."""
         try:
-            while await self.sender.send_next():
+            while await self.sender.send_due():
                 pass
         except Exception as error:
             self.cell.loop.tell("failed", f"sender: {type(error).__name__}")

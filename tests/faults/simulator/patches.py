@@ -1,5 +1,6 @@
 """Where product modules look up what is modelled here: put in place for one schedule, taken away after it. Product code has no switch."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from itertools import count
@@ -9,6 +10,7 @@ from unittest.mock import patch
 
 from sqlalchemy import Table
 
+from services.notify.outcomes import appending
 from services.routing.repository import row_of
 from shared.contracts import Event
 from shared.contracts.envelope import Recorded, parse
@@ -45,20 +47,28 @@ async def write(session: Transaction, table: Table, rows: Sequence[Any], *, repl
 
 
 class SimulatedAsyncio:
-    """What `timers` and `relay` call of asyncio: one after the other is as good as side by side, for each step gives way."""
+    """What product code here calls of asyncio: one after the other is as good as side by side, for each step gives way."""
+
+    Event = asyncio.Event
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    async def gather(self, *work: Any) -> None:
-        """One after the other; after an error the rest is not begun."""
-        todo = list(work)
+    async def gather(self, *work: Any, return_exceptions: bool = False) -> list[Any]:
+        """One after the other; after an error the rest is not begun, unless errors are results."""
+        todo, results = list(work), list[Any]()
         try:
             while todo:
-                await todo.pop(0)
+                try:
+                    results.append(await todo.pop(0))
+                except Exception as error:
+                    if not return_exceptions:
+                        raise
+                    results.append(error)
         finally:
             for each in todo:
                 each.close()
+        return results
 
     def Semaphore(self, slots: int) -> Any:  # noqa: N802
         """There is always room."""
@@ -75,6 +85,18 @@ class _Room:
 
     async def __aexit__(self, *error: object) -> None:
         return None
+
+
+class Alone:
+    """In place of `Together`: nobody asks at the same time."""
+
+    def __init__(self, database: Any, work: Any) -> None:
+        self._database, self._work = database, work
+
+    async def __call__(self, item: Any) -> Any:
+        """The result for one item, in a transaction of its own."""
+        (result,) = await appending(self._database, lambda session: self._work(session, [item]))
+        return result
 
 
 @contextmanager
@@ -119,6 +141,8 @@ def simulated(cell: Cell) -> Iterator[None]:
         "services.notify.sending.repository": notices,
         "services.notify.receipts.repository": notices,
         "services.notify.recipients.repository": notices,
+        "services.notify.sender.asyncio": SimulatedAsyncio(loop),
+        "services.notify.sending.Together": Alone,
         "services.notify.sending.MessageRow": message_row,
         "services.notify.outcomes.MessageRow": message_row,
         "services.tracking.projections.upsert": write,

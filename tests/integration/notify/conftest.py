@@ -166,7 +166,7 @@ class World:
 
     async def drain(self) -> None:
         """Send everything that is due now."""
-        while await self.app.sender.send_next():
+        while await self.app.sender.send_due():
             pass
 
     async def tick(self, by: timedelta) -> None:

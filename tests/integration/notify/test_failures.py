@@ -178,12 +178,12 @@ async def test_a_crash_between_accepting_and_recording_repeats_the_same_id(build
     gate = asyncio.Event()
     world = await builder.build(receipts=False, take=held(gate))
     issue = await resolved(world, phone="13800002207")
-    dying = asyncio.create_task(world.app.sender.send_next())
+    dying = asyncio.create_task(world.app.sender.send_due())
     await eventually(lambda: world.messages)
     dying.cancel()
     await asyncio.wait([dying])
     gate.set()
-    assert not await world.app.sender.send_next()
+    assert not await world.app.sender.send_due()
     await world.tick(world.app.settings.notice_lease)
     assert [message["duplicate"] for message in world.messages] == [False, True]
     assert len({message["message_id"] for message in world.messages}) == 1
@@ -194,10 +194,10 @@ async def test_a_worker_that_comes_back_after_its_lease_writes_nothing(builder: 
     gate = asyncio.Event()
     world = await builder.build(receipts=False, take=held(gate))
     issue = await resolved(world, phone="13800002207")
-    slow = asyncio.create_task(world.app.sender.send_next())
+    slow = asyncio.create_task(world.app.sender.send_due())
     await eventually(lambda: world.messages)
     world.clock.advance(world.app.settings.notice_lease)
-    second = asyncio.create_task(world.app.sender.send_next())
+    second = asyncio.create_task(world.app.sender.send_due())
     await eventually(lambda: len(world.messages) == 2)
     gate.set()
     await asyncio.gather(slow, second)
@@ -210,7 +210,7 @@ async def test_an_earlier_notice_in_hand_holds_back_the_later_one(builder: Build
     issue = new_id()
     world.reporter(issue)
     await world.happens(issue, example(IssueRaised), example(Assigned))
-    first = asyncio.create_task(world.app.sender.send_next())
+    first = asyncio.create_task(world.app.sender.send_due())
     await eventually(lambda: world.messages)
     try:
         async with asyncio.timeout(10):
@@ -227,7 +227,7 @@ async def test_a_receipt_that_is_faster_than_the_gateways_answer(builder: Builde
     gate = asyncio.Event()
     world = await builder.build(receipts=False, take=held(gate))
     issue = await resolved(world, phone="13800002207")
-    sending = asyncio.create_task(world.app.sender.send_next())
+    sending = asyncio.create_task(world.app.sender.send_due())
     await eventually(lambda: world.messages)
     assert await world.receipt(receipt_of(world, "delivered")) == 202
     gate.set()
