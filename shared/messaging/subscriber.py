@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from shared.contracts.envelope import Recorded
+from shared.contracts.envelope import BadEnvelope, Recorded
 from shared.contracts.event import Event
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend
@@ -33,6 +33,9 @@ _LONGEST = 0.5
 """Seconds after which a transaction takes no further event: handlers that append hold head rows, and readers wait for the commit."""
 _RACES = 3
 """Appends that may be lost to somebody else before the event waits."""
+
+_Message = tuple[Delivery, Recorded[Event] | BadEnvelope]
+"""A delivery, and the event that it is or why it is none: read once, however many transactions its batch takes."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,26 +83,25 @@ class Subscriber:
             await asyncio.wait({tending})
 
     async def _on_batch(self, deliveries: Sequence[Delivery]) -> None:
-        rest = list(deliveries)
+        rest = [(delivery, read(delivery.body)) for delivery in deliveries]
         while rest:
             try:
                 taken = await self._take(rest)
             except Exception as error:
                 _log.info("%s takes %d events one by one: %s", self._durable, len(rest), type(error).__name__)
-                for delivery in rest:
-                    await self._take_alone(delivery)
+                for each in rest:
+                    await self._take_alone(each)
                 return
             rest = rest[taken:]
 
-    async def _take(self, deliveries: Sequence[Delivery]) -> int:
-        """Commit the first of `deliveries`, as many as fit in the time, and give the verdict on each. Returns how many."""
+    async def _take(self, messages: Sequence[_Message]) -> int:
+        """Commit the first of `messages`, as many as fit in the time, and give the verdict on each. Returns how many."""
         began = time.monotonic()
-        events = [read(delivery.body) for delivery in deliveries]
         results: list[str] = []
         async with self._database.transaction() as session:
             inbox = Inbox(session, self._durable)
-            await inbox.lock({event.stream for event in events if isinstance(event, Recorded)})
-            for delivery, event in zip(deliveries, events, strict=True):
+            await inbox.lock({event.stream for _, event in messages if isinstance(event, Recorded)})
+            for delivery, event in messages:
                 if results and time.monotonic() - began > _LONGEST:
                     break
                 if isinstance(event, Recorded):
@@ -110,7 +112,7 @@ class Subscriber:
             await inbox.save()
         if inbox.frees_parked:
             self._tender.nudge()
-        await self._settle(deliveries, results)
+        await self._settle([delivery for delivery, _ in messages], results)
         return len(results)
 
     async def _settle(self, deliveries: Sequence[Delivery], results: Sequence[str]) -> None:
@@ -125,20 +127,19 @@ class Subscriber:
             else:
                 await delivery.ack()
 
-    async def _take_alone(self, delivery: Delivery) -> None:
+    async def _take_alone(self, message: _Message) -> None:
         """Commit one event by itself, so that one that fails keeps nobody else waiting."""
         for _ in range(_RACES):
             try:
-                await self._take([delivery])
+                await self._take([message])
             except ConcurrentAppend:
                 continue
             except Exception as error:
-                await self._refuse(delivery, error)
+                await self._refuse(*message, error)
             return
-        await delivery.nak(_BACK_OFF[0])
+        await message[0].nak(_BACK_OFF[0])
 
-    async def _refuse(self, delivery: Delivery, error: Exception) -> None:
-        event = read(delivery.body)
+    async def _refuse(self, delivery: Delivery, event: Recorded[Event] | BadEnvelope, error: Exception) -> None:
         if is_transient(error) or not isinstance(event, Recorded):
             _log.warning("%s waits: %s", self._durable, type(error).__name__)
             EVENTS_CONSUMED.labels(self._durable, "retried").inc()

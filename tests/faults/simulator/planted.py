@@ -104,10 +104,10 @@ def acknowledges_before_it_commits(cell: Cell) -> Iterator[None]:
     """I7: what a crash takes is never delivered again; all that follows parks for ever."""
     take = Subscriber._take  # pyright: ignore[reportPrivateUsage]
 
-    async def eager(self: Subscriber, deliveries: Sequence[Any]) -> int:
-        for delivery in deliveries:
+    async def eager(self: Subscriber, messages: Sequence[Any]) -> int:
+        for delivery, _ in messages:
             await delivery.ack()
-        return await take(self, deliveries)
+        return await take(self, messages)
 
     with patch.object(Subscriber, "_take", eager):
         yield
