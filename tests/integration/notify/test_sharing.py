@@ -3,11 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from unittest.mock import patch
 
 import orjson
 import psycopg
+from aiosmtpd import smtp
 from fastapi import Request, Response
 
+from services.notify.channels.mail import CONNECTIONS
 from shared.contracts.intake import IssueRaised
 from shared.ids import new_id
 from tests.integration.notify.conftest import Builder, World, eventually
@@ -109,3 +112,23 @@ async def test_two_processes_share_the_queue(builder: Builder) -> None:
     assert sorted(message["to"] for message in [*one.messages, *other.messages]) == sorted(PHONES)
     for issue in issues:
         assert await one.told(issue) == [("received", "accepted", "sms")]
+
+
+async def test_mails_that_wait_for_a_connection_go_over_those_that_are_open(world: World) -> None:
+    connections: list[object] = []
+    opened = smtp.SMTP.connection_made
+
+    def counted(self: smtp.SMTP, transport: asyncio.BaseTransport) -> None:
+        connections.append(transport)
+        opened(self, transport)
+
+    issues = [new_id() for _ in PHONES]
+    for number, issue in enumerate(issues):
+        world.reporter(issue, phone=None, email=f"{'refused' if number == 5 else 'wang'}@example.cn")
+        await world.happens(issue, example(IssueRaised))
+    with patch.object(smtp.SMTP, "connection_made", counted):
+        assert await world.app.sender.send_due() == len(PHONES)
+    assert len(world.mails) == len(PHONES) - 1
+    assert CONNECTIONS <= len(connections) <= CONNECTIONS + 1
+    for number, issue in enumerate(issues):
+        assert await world.told(issue) == ([] if number == 5 else [("received", "accepted", "email")])
