@@ -16,7 +16,7 @@ from services.routing.entrypoints.uploads import Upload, rows_wrong_of, uploaded
 from services.routing.entrypoints.year_sheet import KINDS, differences, overrides_of, year_sheet, years_of
 from shared.ids import new_id
 from shared.regions import Region, prefix
-from shared.web.pages import Answer, ask, ask_or_fail, say
+from shared.web.pages import Answer, ask, ask_all, ask_or_fail, say
 from shared.web.pages.asking import Refused
 from shared.web.pages.instants import SHANGHAI
 from shared.web.pages.sessions import Person, keep, same_origin
@@ -117,10 +117,8 @@ async def _sheet(
     rows: Sequence[object] = (),
     status: int = 0,
 ) -> Response:
-    now = await ask_or_fail(request, API)
+    now, unconfirmed, versions = await ask_all(request, API, f"{API}/unconfirmed", f"{API}/versions")
     shown = now if version in (None, now["version"]) else await ask_or_fail(request, f"{API}/versions/{version}")
-    unconfirmed = await ask_or_fail(request, f"{API}/unconfirmed")
-    versions = await ask_or_fail(request, f"{API}/versions")
     place = _known(request, region)
     today = datetime.now(SHANGHAI).date()
     year = year or today.year

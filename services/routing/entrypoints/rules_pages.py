@@ -10,7 +10,7 @@ from services.routing.domain.presets import PRESETS
 from services.routing.entrypoints.pages import PAGES, renewed
 from services.routing.entrypoints.rules_text import allowances_of, matches_of, written
 from shared.ids import new_id
-from shared.web.pages import Answer, ask, ask_or_fail
+from shared.web.pages import Answer, ask, ask_all, ask_or_fail
 from shared.web.pages.sessions import Person, keep, same_origin
 
 API = "/api/routing/v1/sla"
@@ -28,14 +28,14 @@ router = APIRouter(dependencies=[Depends(same_origin), Depends(renewed)])
 @router.get("/rules")
 async def rules(request: Request, person: Person) -> Response:
     """Versions, drafts and roll-outs."""
-    told = {name: await ask_or_fail(request, f"{API}/{name}") for name in ("policies", "policies/drafts", "rollouts")}
+    versions, drafts, rollouts = await ask_all(request, f"{API}/policies", f"{API}/policies/drafts", f"{API}/rollouts")
     return PAGES.show(
         request,
         "rules",
         person=person,
-        versions=told["policies"],
-        drafts=told["policies/drafts"]["items"],
-        rollouts=told["rollouts"]["items"],
+        versions=versions,
+        drafts=drafts["items"],
+        rollouts=rollouts["items"],
         presets=PRESETS,
     )
 

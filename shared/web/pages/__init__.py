@@ -4,8 +4,8 @@ A page is a client of its own service's API, called inside the process (`asking`
 would not, and every rule, limit and audit entry is written once. What another service knows, the browser fetches from there.
 """
 
-from shared.web.pages.asking import Answer, ask, ask_or_fail
+from shared.web.pages.asking import Answer, ask, ask_all, ask_or_fail
 from shared.web.pages.languages import chosen, say, wants_page
 from shared.web.pages.rendering import Pages
 
-__all__ = ["Answer", "Pages", "ask", "ask_or_fail", "chosen", "say", "wants_page"]
+__all__ = ["Answer", "Pages", "ask", "ask_all", "ask_or_fail", "chosen", "say", "wants_page"]
