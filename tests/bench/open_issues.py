@@ -23,11 +23,11 @@ CATEGORIES: tuple[Category, ...] = ("hardship", "shortcoming", "proposal")
 PRIORITIES: tuple[Priority, ...] = ("routine", "routine", "routine", "urgent")
 
 
-async def make_open(intake: Database, routing: Database, count: int, *, seed: int = 1) -> list[str]:
-    """Raise and assign `count` issues; nobody is told of them but the log. Returns their ids."""
+async def make_open(intake: Database, routing: Database, count: int, *, seed: int = 1, village: str | None = None) -> list[str]:
+    """Raise and assign `count` issues, of one village if it is named; nobody is told of them but the log. Returns their ids."""
     chance = random.Random(seed)
     regions = Regions.load(REGIONS)
-    villages = [region.code for region in regions if region.level == "village" and region.code.startswith(COUNTY)]
+    villages = [village] if village else [region.code for region in regions if region.level == "village" and region.code.startswith(COUNTY)]
     log = EventLog("/huiyin/routing")
     directory = DirectoryHolder(log, regions)
     issues = IssueHandlers(routing, log, ContextSource(PostgresClock(), RulesHolder(log), directory))
