@@ -102,7 +102,6 @@ register_texts(
         "not_after_deadline": ("延期须晚于现在的期限", "An extension must end after the present deadline"),
         "visit_not_due": ("还没有到回访阶段", "No return visit is due yet"),
         "not_dissatisfied_again": ("只有第三次办结仍不满意时才能终结", "Only after the third resolution left the reporter dissatisfied"),
-        "cursor_invalid": ("翻页位置无效", "Not the place of a page"),
         "text_empty": ("不能为空", "Must not be empty"),
     }
 )

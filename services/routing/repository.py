@@ -108,13 +108,8 @@ def part_of(row: IssueRow, actor: Actor) -> Part:
     return "decision" if row.awaits_role == actor.role and row.awaits_region in actor.regions else "visit"
 
 
-async def worklist(
-    session: AsyncSession, actor: Actor, *, narrowed: Narrowed, after: tuple[datetime | None, str] | None, limit: int
-) -> Sequence[IssueRow]:
-    """The open issues that wait for `actor`: theirs or their unit's, visits they owe, tasks of their units, decisions they have to take.
-
-    Soonest deadline first, those without one last. `after` is the place of the last row of the page before.
-    """
+async def worklist(session: AsyncSession, actor: Actor, narrowed: Narrowed) -> Sequence[IssueRow]:
+    """The open issues that wait for `actor`: theirs or their unit's, visits they owe, tasks of their units, decisions they have to take."""
     units = cast(list(actor.units), ARRAY(Text))
     parts: dict[Part, ColumnElement[bool]] = {
         "handler": or_(col(IssueRow.officer_id) == actor.subject, col(IssueRow.unit) == any_(units)),
@@ -125,12 +120,8 @@ async def worklist(
         "visit": and_(col(IssueRow.first_receiver) == actor.subject, col(IssueRow.state) == "visit_due"),
     }
     mine = parts[narrowed.part] if narrowed.part else or_(*parts.values())
-    due = func.coalesce(col(IssueRow.due_at), func.timestamptz("infinity"))
     open_ones = select(IssueRow).where(col(IssueRow.state) != "closed", mine, *narrowed.conditions())
-    query = open_ones.order_by(due, col(IssueRow.issue_id)).limit(limit)
-    if after is not None:
-        query = query.where(func.row(due, col(IssueRow.issue_id)) > func.row(after[0] or func.timestamptz("infinity"), after[1]))
-    return (await session.execute(query)).scalars().all()
+    return (await session.execute(open_ones)).scalars().all()
 
 
 async def unenforced(session: AsyncSession, now: datetime, grace: timedelta, *, limit: int = 1000) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from services.routing.domain.clocks import WARNED
 from shared.contracts.routing import PausedClock
@@ -14,6 +15,12 @@ BY_ITSELF: frozenset[DeadlineKind] = frozenset({"interim", "suspension", "superv
 
 SOON = timedelta(days=1)
 """What nobody is warned of is due soon from here on."""
+
+Standing = Literal["over", "warn", "act", "pause", "done"]
+"""Overdue, due soon, being worked on, paused, or done (resolved and after)."""
+
+DONE = ("resolved", "answered", "visit_due", "closed")
+"""States in which the matter itself is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +65,14 @@ def countdown(
     length = calendar.used(chosen.due_at, now, working=working) if over else calendar.used(now, chosen.due_at, working=working)
     warned = chosen.warn_at is None or chosen.warn_at <= now if chosen.kind in WARNED else chosen.due_at - now < SOON
     return Countdown(chosen.kind, chosen.due_at, working, int(length.total_seconds()), day, over, warned)
+
+
+def standing_of(state: str | None, clock: Countdown | None) -> Standing:
+    """How an issue stands whose clock that counts is `clock`."""
+    if clock is not None and clock.stopped:
+        return "pause"
+    if state in DONE:
+        return "done"
+    if clock is None:
+        return "act"
+    return "over" if clock.over else "warn" if clock.warned else "act"

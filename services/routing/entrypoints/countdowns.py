@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.routing.domain.countdown import DONE
 from shared.problem_texts import Language
 from shared.web.pages.instants import day, instant, moment
 from shared.web.pages.rendering import full_width
@@ -33,7 +34,6 @@ OVER: Mapping[str, Pair] = {
     "task": ("联办超期 {long}", "Task {long} overdue"),
     "visit": ("回访超期 {long}", "Visit {long} overdue"),
 }
-DONE = ("resolved", "answered", "visit_due")
 RESOLVED: Pair = ("已办结", "Resolved")
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from services.routing.domain.countdown import Countdown
+from services.routing.domain.countdown import Countdown, Standing
 from services.routing.domain.dossier import Source, TaskState
 from services.routing.repository import Part
 from shared.contracts.values import Handler
@@ -56,10 +56,11 @@ class WorkItem(BaseModel):
 
 
 class Worklist(BaseModel):
-    """A page of a worklist; `next` is the cursor of the following one, null on the last."""
+    """A page of a worklist; `next` is the cursor of the following one, null on the last. `counts`: how many of all pages stand how."""
 
     items: list[WorkItem]
     next: str | None
+    counts: dict[Standing, int]
 
 
 class TaskView(BaseModel):

@@ -28,6 +28,8 @@ TABS = ("all", "over", "warn", "act", "pause", "done")
 NARROWING = ("q", "region", "topic", "priority", "part")
 FILTER = ("tab", *NARROWING)
 """What of the address is a filter."""
+PAGE = 50
+"""Issues of a page."""
 
 Refusals = Sequence[tuple[str, str]]
 """Number and title of an issue, and why it was refused."""
@@ -57,7 +59,7 @@ async def many(request: Request, person: Person) -> Response:
     told = {"said": command, "done": len(chosen_ones) - len(refused), "of": len(chosen_ones)}
     if refused:
         return await _worklist(request, person, told=told, refused=refused, typed=body)
-    return keep(request, RedirectResponse(f"/work?{urlencode(_filter(request.query_params) | told)}", 303))
+    return keep(request, RedirectResponse(f"/work?{urlencode(_filter(request.query_params) | _place(request) | told)}", 303))
 
 
 @router.get("/work/keys")
@@ -98,29 +100,31 @@ async def _worklist(
     status: int = 200,
 ) -> Response:
     wanted = wanted if wanted is not None else _filter(request.query_params)
-    narrowed = {name: wanted[name] for name in NARROWING if name in wanted}
-    answered = await ask_or_fail(request, API, {"limit": 200, **narrowed})
+    narrowed, place = {name: wanted[name] for name in NARROWING if name in wanted}, _place(request)
+    tab = wanted.get("tab", "all")
+    standing = {"standing": tab} if tab != "all" else {}
+    answered = await ask_or_fail(request, API, {"limit": PAGE, **narrowed, **standing, **place})
     saved = await ask_or_fail(request, f"{API}/filters")
     now, language, regions = datetime.now(UTC), chosen(request), _app(request).regions
     items = [_row(item, regions, language, now) for item in answered["items"]]
-    items.sort(key=lambda item: (item["clock"] is None, item["clock"]["due_at"] if item["clock"] else ""))
-    tab = wanted.get("tab", "all")
     return PAGES.show(
         request,
         "work",
         status=status,
         person=person,
-        items=[item for item in items if tab in ("all", item["shown"].kind)],
-        counts={name: sum(name in ("all", item["shown"].kind) for item in items) for name in TABS},
+        items=items,
+        counts={"all": sum(answered["counts"].values()), **answered["counts"]},
         tab=tab,
         wanted=dict.fromkeys(FILTER, "") | dict(wanted),
         tabs={name: urlencode(narrowed | {"tab": name}) for name in TABS},
         query=urlencode(wanted),
+        here_again=urlencode(dict(wanted) | place),
+        first=f"/work?{urlencode(wanted)}" if place else "",
+        onward=f"/work?{urlencode(dict(wanted) | {'cursor': answered['next']})}" if answered["next"] else "",
         saved=[one | {"query": urlencode(_filter(one["filter"]))} for one in saved["items"]],
         topics=_app(request).staff.holder.current.topics.values(),
         below=_below(regions, person),
         units=_units(request, person),
-        more=answered["next"] is not None,
         said=told or (request.query_params if {"said", "done", "of"} <= request.query_params.keys() else {}),
         refused=[(item, refused[item["issue_id"]]) for item in items if item["issue_id"] in refused] if refused else [],
         typed=typed or {},
@@ -150,6 +154,12 @@ def _filter(given: Mapping[str, str]) -> dict[str, str]:
         if value and value != "all":
             found[name] = value
     return found
+
+
+def _place(request: Request) -> dict[str, str]:
+    """Which page of the list the address names; nothing for the first one."""
+    cursor = request.query_params.get("cursor")
+    return {"cursor": cursor} if cursor else {}
 
 
 def _row(item: Mapping[str, Any], regions: Regions, language: Any, now: datetime) -> dict[str, Any]:

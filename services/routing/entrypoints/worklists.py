@@ -1,14 +1,16 @@
 """One's worklist: open issues with the clock that counts, narrowed and paged."""
 
-from datetime import datetime
-from typing import Annotated
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
 
 from services.routing import repository
 from services.routing.bootstrap import App
 from services.routing.domain.commands import Actor, Context
-from services.routing.domain.countdown import Countdown, countdown
+from services.routing.domain.countdown import Countdown, Standing, countdown, standing_of
 from services.routing.domain.prospects import foretold
 from services.routing.entrypoints.issues import actor_of
 from services.routing.entrypoints.staff_views import WorkItem, Worklist, countdown_view
@@ -22,11 +24,14 @@ from shared.regions import UnknownRegion, prefix
 from shared.security.access import check
 from shared.security.dependencies import Staff
 from shared.web.call import describe
+from shared.web.cursors import cursor_after, place_of
 from shared.web.openapi import READ_PROBLEMS
 
 router = APIRouter(prefix="/v1", tags=["worklist"])
 
 SHOWN = ("issue_id", "number", "village", "title", "category", "topic", "priority", "state", "level", "unit", "officer_id", "due_at")
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""Where what has no deadline stands."""
 
 
 @router.get("/worklist", summary="Own open issues, soonest deadline first", responses=READ_PROBLEMS)
@@ -40,8 +45,9 @@ async def worklist(
     topic: Annotated[str, Query(max_length=100)] = "",
     priority: Priority | None = None,
     part: Annotated[Part | None, Query(description="Why it is on the list.")] = None,
+    standing: Annotated[Standing | None, Query(description="Overdue, due soon, being worked on, paused, or done.")] = None,
 ) -> Worklist:
-    """A page: `items`, and `next` for the following one (null: it was the last)."""
+    """A page: `items`, and `next` for the following one (null: it was the last). `counts` are of all pages, whatever the standing."""
     describe("read_worklist")
     check(principal, "read_worklist")
     app: App = request.app.state.services
@@ -49,30 +55,58 @@ async def worklist(
     places = tuple(each.code for each in app.regions if text in each.full_name) if text else ()
     narrowed = Narrowed(text, places, _prefix(region), topic, priority or "", part)
     actor = actor_of(principal)
+    after = place_of(cursor) if cursor is not None else None
     async with app.database.transaction() as session:
         context = await app.contexts.context(session)
-        rows = await repository.worklist(session, actor, narrowed=narrowed, after=_place(cursor), limit=limit + 1)
-    more = rows[limit - 1] if len(rows) > limit else None
-    language = language_of(request)
-    return Worklist(items=[_item(row, actor, context, language) for row in rows[:limit]], next=_cursor(more) if more else None)
-
-
-def _item(row: IssueRow, actor: Actor, context: Context, language: Language) -> WorkItem:
-    part = part_of(row, actor)
-    clocks = Clocks.model_validate(row.clocks) if row.clocks is not None else None
-    clock = _clock(clocks, part, actor, row, context) if clocks else None
-    level = row.level
-    told = foretold(clock.kind, level, anonymous=clocks.anonymous) if clock and clocks else None  # pyright: ignore[reportArgumentType]
-    return WorkItem(
-        **{name: getattr(row, name) for name in SHOWN},
-        version=row.version,
-        awaits=row.awaits_role,
-        raised_at=row.raised_at,
-        part=part,
-        clock=countdown_view(clock),
-        if_missed=told[0 if language == "zh-CN" else 1] if told else None,
-        tasks=len(row.task_units),
+        rows = await repository.worklist(session, actor, narrowed)
+    listed = sorted((_Listed.of(row, actor, context) for row in rows), key=lambda each: each.place)
+    counts = Counter(each.standing for each in listed)
+    wanted = [each for each in listed if standing in (None, each.standing) and (after is None or each.place > after)]
+    language, page = language_of(request), wanted[:limit]
+    return Worklist(
+        items=[each.item(language) for each in page],
+        next=cursor_after(*page[-1].place) if len(wanted) > limit else None,
+        counts={each: counts[each] for each in get_args(Standing)},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A row with why it is on the list, its clocks, and the one that counts."""
+
+    row: IssueRow
+    part: Part
+    clocks: Clocks | None
+    clock: Countdown | None
+
+    @classmethod
+    def of(cls, row: IssueRow, actor: Actor, context: Context) -> "_Listed":
+        part = part_of(row, actor)
+        clocks = Clocks.model_validate(row.clocks) if row.clocks is not None else None
+        return cls(row, part, clocks, _clock(clocks, part, actor, row, context) if clocks else None)
+
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Soonest first, what has no deadline last."""
+        return self.clock.due_at if self.clock else self.row.due_at or _NEVER, self.row.issue_id
+
+    @property
+    def standing(self) -> Standing:
+        return standing_of(self.row.state, self.clock)
+
+    def item(self, language: Language) -> WorkItem:
+        row, clock = self.row, self.clock
+        told = foretold(clock.kind, row.level, anonymous=self.clocks.anonymous) if clock and self.clocks else None  # pyright: ignore[reportArgumentType]
+        return WorkItem(
+            **{name: getattr(row, name) for name in SHOWN},
+            version=row.version,
+            awaits=row.awaits_role,
+            raised_at=row.raised_at,
+            part=self.part,
+            clock=countdown_view(clock),
+            if_missed=told[0 if language == "zh-CN" else 1] if told else None,
+            tasks=len(row.task_units),
+        )
 
 
 def _clock(clocks: Clocks, part: Part, actor: Actor, row: IssueRow, context: Context) -> Countdown | None:
@@ -89,21 +123,3 @@ def _prefix(region: str) -> str:
         return prefix(region) if region else ""
     except UnknownRegion:
         raise invalid(FieldError("/region", "unknown_region", location="query")) from None
-
-
-def _cursor(row: IssueRow) -> str:
-    return f"{row.due_at.isoformat() if row.due_at else ''}|{row.issue_id}"
-
-
-def _place(cursor: str | None) -> tuple[datetime | None, str] | None:
-    if cursor is None:
-        return None
-    due, separator, issue_id = cursor.partition("|")
-    try:
-        instant = datetime.fromisoformat(due) if due else None
-    except ValueError:
-        separator = ""
-        instant = None
-    if not separator or (instant is not None and instant.tzinfo is None):
-        raise invalid(FieldError("/cursor", "cursor_invalid"))
-    return instant, issue_id
