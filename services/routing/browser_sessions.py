@@ -50,15 +50,20 @@ class BrowserSessions:
         self._clock = clock
         self._sign_in = sign_in
 
-    async def begin(self, username: str, browser: str) -> str:
-        """A new session of somebody whose password was right. Returns the cookie's secret; clears away what is over."""
+    async def begin(self, username: str, browser: str, id_token: str | None = None) -> str:
+        """A new session of somebody whose password was right, or for whom the OpenID provider gave `id_token`.
+
+        Returns the cookie's secret; clears away what is over.
+        """
         secret = secrets.token_urlsafe(32)
         async with self._database.transaction() as session:
             now = await self._clock.now(session)
             await session.execute(
                 delete(BrowserSession).where((col(BrowserSession.seen_at) < now - IDLE) | (col(BrowserSession.begun_at) < now - LONGEST))
             )
-            row = BrowserSession(digest=_digest(secret), username=username, browser=browser[:_BROWSER], begun_at=now, seen_at=now)
+            row = BrowserSession(
+                digest=_digest(secret), username=username, browser=browser[:_BROWSER], begun_at=now, seen_at=now, id_token=id_token
+            )
             session.add(row)
         return secret
 
@@ -93,12 +98,14 @@ class BrowserSessions:
             await record(session, Entry(action="sign_out", status=200, who=username, after={"sessions": ended}))
         return ended
 
-    async def sign_out(self, secret: str) -> None:
-        """End the session of this cookie."""
+    async def sign_out(self, secret: str) -> str | None:
+        """End the session of this cookie. Returns the ID token that it began with, if any."""
         async with self._database.transaction() as session:
             found = await session.get(BrowserSession, _digest(secret))
-        if found is not None:
-            await self.end(found.username, found.digest)
+        if found is None:
+            return None
+        await self.end(found.username, found.digest)
+        return found.id_token
 
 
 def _digest(secret: str) -> str:

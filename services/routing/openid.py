@@ -14,7 +14,7 @@ from hashlib import sha256
 from sqlalchemy import delete
 from sqlmodel import col
 
-from services.routing.openid_provider import Asked, NotConfirmed, OpenIdProvider, ProviderAway
+from services.routing.openid_provider import Asked, NotConfirmed, OpenIdProvider, ProviderAway, Word
 from services.routing.sign_in import Grant, SignIn
 from services.routing.tables import Account, OpenIdAttempt
 from shared.audit import Entry, record
@@ -103,11 +103,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Whose account it is, a token for it, and the page to go on to."""
+    """Whose account it is, a token for it, the page to go on to, and the provider's ID token."""
 
     username: str
     grant: Grant
     onward: str
+    id_token: str
 
 
 class OpenIdSignIn:
@@ -162,15 +163,24 @@ class OpenIdSignIn:
                 await record(session, _entry(refused.account or "anonymous", result=refused.code, status=403))
             raise
 
+    async def farewell(self, id_token: str) -> str | None:
+        """Where to send a browser whose session began with `id_token` and is over here; None where it can only be over here."""
+        try:
+            return await self._provider.farewell(id_token)
+        except ProviderAway:
+            log.warning("the OpenID provider is away", exc_info=True)
+            return None
+
     async def _finished(self, secret: str, answer: Answer) -> SignedIn:
         asked, onward = await self._taken(secret, answer.state)
-        name = _name(await self._claims(answer, asked, onward), self._claim)
+        word = await self._word(answer, asked, onward)
+        name = _name(word.claims, self._claim)
         async with self._database.transaction() as session:
             account = await session.get(Account, name) if name else None
             if account is None or not account.active:
                 raise NotSignedIn("openid_nobody", onward, account.username if account else None)
             await record(session, _entry(account.username, role=account.role))
-            return SignedIn(account.username, self._sign_in.grant(account, await self._clock.now(session)), onward)
+            return SignedIn(account.username, self._sign_in.grant(account, await self._clock.now(session)), onward, word.id_token)
 
     async def _taken(self, secret: str, state: str) -> tuple[Asked, str]:
         """What the browser was sent out with. It is gone then; another state leaves it, or a forged link would break off a sign-in."""
@@ -183,7 +193,7 @@ class OpenIdSignIn:
             await session.delete(found)
             return Asked(found.state, found.nonce, found.verifier), found.onward
 
-    async def _claims(self, answer: Answer, asked: Asked, onward: str) -> Claims:
+    async def _word(self, answer: Answer, asked: Asked, onward: str) -> Word:
         """What the provider says of them."""
         if answer.error in _NOT_WANTED:
             raise NotSignedIn("openid_denied", onward)
@@ -192,7 +202,7 @@ class OpenIdSignIn:
                 raise NotConfirmed("another issuer answered")
             if not answer.code:
                 raise NotConfirmed(f"the provider says {answer.error[:60]!r}")
-            return await self._provider.claims(answer.code, asked)
+            return await self._provider.word(answer.code, asked)
         except ProviderAway:
             log.warning("the OpenID provider is away", exc_info=True)
             raise NotSignedIn("openid_away", onward) from None

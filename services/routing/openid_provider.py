@@ -1,4 +1,7 @@
-"""The OpenID provider on whose word staff may sign in: authorization code with PKCE (OpenID Connect Core 1.0, 3.1; RFC 7636, RFC 9700)."""
+"""The OpenID provider on whose word staff may sign in: authorization code with PKCE (OpenID Connect Core 1.0, 3.1; RFC 7636, RFC 9700).
+
+It is told when they sign out (OpenID Connect RP-Initiated Logout 1.0).
+"""
 
 # authlib is not typed.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -7,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
 import jwt
@@ -24,6 +27,11 @@ from shared.security.tokens import EXTERNAL_ALGORITHMS, Claims, InvalidToken, ve
 CALLBACK = "/sign-in/openid/callback"
 """Where the provider sends people back to; it must know this address behind our public one."""
 
+AFTERWARDS = "/"
+"""Where the provider sends people back to who signed out there; it must know this address too."""
+
+_PARTS = ":/?&=%[]@"
+"""What an address may hold as it is; anything else in it could end a header."""
 _TIMEOUT = 5.0
 """Seconds: somebody is waiting before a blank page."""
 
@@ -50,6 +58,14 @@ class Asked:
         return cls(generate_token(43), generate_token(43), generate_token(43))
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the provider says of somebody: its ID token, and the claims in it."""
+
+    id_token: str
+    claims: Claims
+
+
 class OpenIdProvider:
     """Asks the provider of `settings`.
 
@@ -67,6 +83,7 @@ class OpenIdProvider:
         self._how = settings.oidc_client_auth
         self._scopes = settings.oidc_scopes
         self._callback = settings.public_url + CALLBACK
+        self._afterwards = settings.public_url + AFTERWARDS
         self._client = client
         self._keys = FetchedKeys(fetch_discovered(client, self.issuer))
         self._document: Mapping[str, Any] = {}
@@ -87,7 +104,15 @@ class OpenIdProvider:
             code_challenge_method="S256",
         )
 
-    async def claims(self, code: str, asked: Asked) -> Claims:
+    async def farewell(self, id_token: str) -> str | None:
+        """Where a browser is sent to so that the provider's session ends too; None where it has no such place. Raises `ProviderAway`."""
+        there = (await self._discovered()).get("end_session_endpoint")
+        if not isinstance(there, str) or not is_safe(there):
+            return None
+        told = {"id_token_hint": id_token, "client_id": self._client_id, "post_logout_redirect_uri": self._afterwards}
+        return f"{quote(there, safe=_PARTS)}{'&' if '?' in there else '?'}{urlencode(told)}"
+
+    async def word(self, code: str, asked: Asked) -> Word:
         """What the provider says of whoever brought `code`. Raises `ProviderAway`, `NotConfirmed`."""
         token = await self._exchanged(code, asked.verifier)
         try:
@@ -101,7 +126,7 @@ class OpenIdProvider:
             raise ProviderAway from error
         except (InvalidToken, JoseError) as error:
             raise NotConfirmed(f"ID token: {error}") from error
-        return claims
+        return Word(token, claims)
 
     async def _exchanged(self, code: str, verifier: str) -> str:
         """The ID token for a code."""

@@ -45,7 +45,10 @@ class SignInFailures(RoutingTable, table=True):
 
 
 class BrowserSession(RoutingTable, table=True):
-    """A browser in which somebody is signed in. `digest` is the SHA-256 of the cookie's secret, which is kept nowhere."""
+    """A browser in which somebody is signed in. `digest` is the SHA-256 of the cookie's secret, which is kept nowhere.
+
+    `id_token` is the OpenID provider's word for them, by which it knows the session that is to end; null: they gave a password.
+    """
 
     __tablename__ = "browser_sessions"  # pyright: ignore[reportAssignmentType]
 
@@ -54,6 +57,7 @@ class BrowserSession(RoutingTable, table=True):
     browser: str
     begun_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     seen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    id_token: str | None = None
 
 
 class OpenIdAttempt(RoutingTable, table=True):

@@ -56,7 +56,7 @@ async def finish(request: Request, state: Given = "", code: Given = "", error: G
         found = await _openid(request).finish(request.cookies.get(COOKIE, ""), Answer(state, code, error, iss))
     except NotSignedIn as why:
         return _not_signed_in(why)
-    onwards = await signed_in_as(request, found.username, found.grant.token, found.onward)
+    onwards = await signed_in_as(request, found.username, found.grant.token, found.onward, found.id_token)
     onwards.delete_cookie(COOKIE, path="/")
     return onwards
 

@@ -9,7 +9,7 @@ from services.routing.bootstrap import App
 from services.routing.browser_sessions import LONGEST
 from services.routing.entrypoints import work_forms
 from services.routing.entrypoints.shortcuts import COMMAND_KEYS, KEYS
-from services.routing.openid import REFUSALS
+from services.routing.openid import REFUSALS, OpenIdSignIn
 from shared.problem_texts import Text
 from shared.web.pages import Pages, ask
 from shared.web.pages.sessions import COOKIE, Person, bearer_of, keep, put, same_origin
@@ -55,9 +55,9 @@ async def sign_in(request: Request) -> Response:
     return await signed_in_as(request, username, str(answer.body["access_token"]), onward)
 
 
-async def signed_in_as(request: Request, username: str, token: str, onward: str) -> Response:
+async def signed_in_as(request: Request, username: str, token: str, onward: str, id_token: str | None = None) -> Response:
     """On to the page, with a new session of this browser for somebody who was found to be who they say."""
-    secret = await _app(request).staff.browsers.begin(username, request.headers.get("user-agent", ""))
+    secret = await _app(request).staff.browsers.begin(username, request.headers.get("user-agent", ""), id_token)
     onwards = keep(request, RedirectResponse(onward, 303), token)
     put(request, onwards, SESSION, secret, int(LONGEST.total_seconds()))
     return onwards
@@ -65,10 +65,11 @@ async def signed_in_as(request: Request, username: str, token: str, onward: str)
 
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
-    """This browser."""
-    if secret := request.cookies.get(SESSION):
-        await _app(request).staff.browsers.sign_out(secret)
-    gone = RedirectResponse("/", 303)
+    """This browser; and the OpenID provider, where the session began with its word."""
+    secret, openid = request.cookies.get(SESSION), _openid(request)
+    id_token = await _app(request).staff.browsers.sign_out(secret) if secret else None
+    there = await openid.farewell(id_token) if openid and id_token else None
+    gone = _farewell(request, there) if there else RedirectResponse("/", 303)
     gone.delete_cookie(SESSION, path="/")
     gone.delete_cookie(COOKIE, path="/")
     return gone
@@ -94,6 +95,23 @@ def _app(request: Request) -> App:
     return app
 
 
+def _openid(request: Request) -> OpenIdSignIn | None:
+    openid: OpenIdSignIn | None = request.app.state.openid
+    return openid
+
+
+def _farewell(request: Request, there: str) -> Response:
+    """A page that leads on to the provider: browsers follow no form of ours (form-action) to another site."""
+    headers = {"Refresh": f"0;url={there}", "Cache-Control": "no-store"}
+    return PAGES.show(request, "signed_out", headers=headers, there=there, provider=_provider(request))
+
+
+def _provider(request: Request) -> tuple[str, str] | None:
+    """How the OpenID provider is called, where there is one."""
+    settings = _app(request).settings
+    return (settings.oidc_name_zh, settings.oidc_name_en) if settings.oidc_client_id else None
+
+
 def _form(
     request: Request,
     onward: str,
@@ -105,8 +123,7 @@ def _form(
     refused: Text | None = None,
 ) -> Response:
     """The form to sign in, and the way to the OpenID provider where there is one."""
-    settings = _app(request).settings
-    provider = (settings.oidc_name_zh, settings.oidc_name_en) if settings.oidc_client_id else None
+    provider = _provider(request)
     return PAGES.show(
         request,
         "sign_in",
@@ -117,7 +134,7 @@ def _form(
         wrong=wrong or {},
         refused=refused if provider else None,
         provider=provider,
-        demo=settings.demo,
+        demo=_app(request).settings.demo,
     )
 
 

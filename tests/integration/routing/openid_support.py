@@ -47,3 +47,10 @@ async def told(here: Office) -> list[tuple[str, str, dict[str, str] | None]]:
     async with here.app.database.transaction() as session:
         rows = await session.execute(text("SELECT who, result, after FROM audit WHERE action = 'sign_in' ORDER BY at"))
         return [(row.who, row.result, row.after) for row in rows]
+
+
+async def signed_out(here: Office, language: str = "zh-CN") -> httpx.Response:
+    """The answer to the button; nobody is signed in."""
+    answer = await here.client.post("/sign-out", params={"language": language}, headers={"Origin": "http://127.0.0.1:8080"})
+    assert not {"huiyin_session", "huiyin_access"} & set(here.client.cookies)
+    return answer

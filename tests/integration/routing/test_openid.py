@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from services.routing.openid import PATIENCE
 from tests.integration.routing.issue_support import Office, office
-from tests.integration.routing.openid_support import CADRE, CALLBACK, back, query, refusal, sent_out, told
+from tests.integration.routing.openid_support import CADRE, CALLBACK, back, query, refusal, sent_out, signed_out, told
 from tests.support.life import directory
 from tests.support.openid.provider import SECRET, RealProvider, real_provider
 from tests.support.pages import Page
@@ -166,3 +166,29 @@ async def test_a_password_still_does_and_guessing_it_does_not_shut_out_the_provi
     tries = [await here.client.post("/sign-in", data=wrong, headers={"Origin": "http://routing"}) for _ in range(6)]
     assert tries[-1].status_code == 429
     assert (await back(here, await provider.visited(await sent_out(here), CADRE))).headers["location"] == "/work"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("zh-CN", ("您已退出回音", "正在转到县政务通")), ("en", ("You are signed out", "Now the county's portal is asked"))],
+)
+async def test_signing_out_here_leads_to_signing_out_there_and_back(
+    here: Office, provider: RealProvider, language: str, words: tuple[str, str]
+) -> None:
+    await back(here, await provider.visited(await sent_out(here), CADRE))
+    answer = await signed_out(here, language)
+    page = Page(answer)
+    assert all(each in page.text for each in words)
+    (there,) = (link for link in page.links if link.startswith(provider.issuer))
+    assert answer.headers["refresh"] == f"0;url={there}"
+    assert answer.headers["cache-control"] == "no-store"
+    assert query(there)["client_id"] == "huiyin-web"
+    assert await provider.left(there) == "http://127.0.0.1:8080/"
+    async with here.app.database.transaction() as session:
+        assert (await session.execute(text("SELECT id_token FROM browser_sessions"))).all() == [], "it goes with the session"
+
+
+async def test_who_gave_a_password_is_signed_out_here_alone(here: Office) -> None:
+    await here.client.post("/sign-in", data={"username": CADRE, "password": "huiyin-demo"}, headers={"Origin": "http://127.0.0.1:8080"})
+    assert "huiyin_session" in here.client.cookies
+    assert (await signed_out(here)).headers["location"] == "/"

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from services.routing.settings import Settings
 from tests.integration.routing.issue_support import Office, office
-from tests.integration.routing.openid_support import CADRE, CALLBACK, back, query, refusal, sent_out, told
+from tests.integration.routing.openid_support import CADRE, CALLBACK, back, query, refusal, sent_out, signed_out, told
 from tests.support.openid.hostile import HostileProvider, hostile_provider
 from tests.support.pages import Page
 from tests.support.servers import StackDatabase
@@ -169,6 +169,26 @@ async def test_who_only_begins_is_stopped(here: Office) -> None:
     answers = [(await here.client.get("/sign-in/openid")).status_code for _ in range(150)]
     assert set(answers[:120]) == {303}
     assert 429 in answers[120:]
+
+
+@pytest.mark.parametrize("there", [None, 7, "http://elsewhere.example/end", "javascript:alert(1)", "data:text/html,x"])
+async def test_without_a_good_place_to_sign_out_it_ends_here(here: Office, provider: HostileProvider, there: object) -> None:
+    provider.document["end_session_endpoint"] = there
+    asked = await sent_out(here)
+    provider.told = {"id_token": provider.signed(provider.claims(nonce=query(asked)["nonce"], preferred_username=CADRE))}
+    await answered(here, asked)
+    answer = await signed_out(here)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "refresh" not in answer.headers
+
+
+async def test_the_address_to_sign_out_at_ends_no_header(here: Office, provider: HostileProvider) -> None:
+    provider.document["end_session_endpoint"] = f"{provider.issuer}/end;url=x\r\nSet-Cookie: a=b 回"
+    asked = await sent_out(here)
+    provider.told = {"id_token": provider.signed(provider.claims(nonce=query(asked)["nonce"], preferred_username=CADRE))}
+    await answered(here, asked)
+    answer = await signed_out(here)
+    assert answer.headers["refresh"].startswith(f"0;url={provider.issuer}/end%3Burl=x%0D%0ASet-Cookie:%20a=b%20%E5%9B%9E?id_token_hint=")
 
 
 async def test_without_settings_there_is_nothing(stack_database: StackDatabase, tmp_path: Path) -> None:

@@ -31,6 +31,13 @@ class RealProvider:
     issuer: str
     callback: str
 
+    async def left(self, address: str) -> str:
+        """Agree to be signed out where a browser was sent. Returns where it sends the browser back to."""
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            answer = await browser.get(address)
+            filled = {"xsrf": _found(r'name="xsrf" value="(\w+)"', answer.text), "logout": "yes"}
+            return (await browser.post(answer.url.join(_found(r'action="([^"]+)"', answer.text)), data=filled)).headers["location"]
+
     async def visited(self, address: str, name: str) -> str:
         """Sign in under `name` where a browser was sent, and agree; or cancel, as nobody. Returns where it sends the browser back to."""
         async with httpx.AsyncClient(trust_env=False) as browser:

@@ -2,7 +2,7 @@
 import Provider from "oidc-provider";
 
 const [port, callback] = process.argv.slice(2);
-const client = { redirect_uris: [callback], grant_types: ["authorization_code"], response_types: ["code"] };
+const client = { redirect_uris: [callback], post_logout_redirect_uris: [new URL("/", callback).href], grant_types: ["authorization_code"], response_types: ["code"] };
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [
