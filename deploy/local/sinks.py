@@ -34,6 +34,7 @@ from deploy.local.layout import HOST
 from services.notify.channels.signing import BadSignature, Signer
 from shared import logs
 from shared.ids import new_id
+from shared.outgoing import http_client
 from shared.web import server
 
 log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ class SmsSink:
     async def pay(self, stop: asyncio.Event) -> None:
         """Deliver owed receipts until `stop`, those of an earlier life too."""
         paying: dict[str, asyncio.Task[None]] = {}
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        async with http_client(timeout=5) as client:
             stopping = asyncio.create_task(stop.wait())
             while not stop.is_set():
                 self._new.clear()

@@ -26,6 +26,7 @@ from shared.database import Database
 from shared.eventlog import EventLog, outbox_bell
 from shared.messaging.connection import NatsConnection, connect
 from shared.messaging.subscriber import Subscriber
+from shared.outgoing import http_client
 from shared.regions import Regions
 
 
@@ -57,7 +58,7 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
         database = Database(url)
         stack.push_async_callback(database.close)
         bell = await stack.enter_async_context(outbox_bell(url))
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.notice_timeout.total_seconds(), trust_env=False))
+        client = await stack.enter_async_context(http_client(timeout=settings.notice_timeout.total_seconds()))
         nats = await connect(settings.nats_url.get_secret_value(), "notify")
         stack.push_async_callback(nats.close)
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import httpx
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import text
@@ -13,6 +12,7 @@ from starlette.responses import Response
 
 from shared import telemetry
 from shared.database import Database
+from shared.outgoing import http_client
 from shared.problems import Problem, from_parameters, not_found
 from shared.ratelimit import RateLimiter
 from shared.security.tokens import TokenVerifier
@@ -66,7 +66,7 @@ def create_app(
         lifespan: further set-up and tear-down.
         description: for the OpenAPI document.
     """
-    client = httpx.AsyncClient(trust_env=False)
+    client = http_client()
 
     @asynccontextmanager
     async def whole_life(app: FastAPI) -> AsyncIterator[None]:

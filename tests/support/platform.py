@@ -8,6 +8,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
+from shared.outgoing import http_client
 from shared.security.keys import StaticKeys
 from shared.security.principal import Principal, Role
 from shared.security.tokens import SigningKey, TokenVerifier, sign
@@ -31,7 +32,7 @@ LOOK_ALIKE_VILLAGE = "330181104001"
 
 def verifier() -> TokenVerifier:
     """Accepts what `token` makes."""
-    return token_verifier(settings(), httpx.AsyncClient(), own_keys=StaticKeys([KEY.public_jwk()]))
+    return token_verifier(settings(), http_client(), own_keys=StaticKeys([KEY.public_jwk()]))
 
 
 def principal(role: Role, *regions: str, subject: str | None = None, units: tuple[str, ...] = ()) -> Principal:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 from fastapi import FastAPI
 
 from services.routing.bootstrap import App
@@ -27,6 +26,7 @@ from services.routing.entrypoints import (
     worklists,
 )
 from services.routing.entrypoints.operation import operation
+from shared.outgoing import http_client
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
 
@@ -49,7 +49,7 @@ BODY_LIMITS = {
 @asynccontextmanager
 async def make_api(app: App) -> AsyncIterator[FastAPI]:
     """The application over what `bootstrap` built."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with http_client() as client:
         api = create_app(
             "routing",
             settings=app.settings,

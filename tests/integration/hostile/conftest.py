@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.hostile.background import Background, background
 from tests.integration.hostile.county import UNTHROTTLED, County, county
+from tests.support.passwords import cheap_passwords
 from tests.support.servers import NatsAddress, Servers, fresh_database
 
 LIMITS = {"token_guesses_burst": 100, "token_guesses_per_minute": 60, "lookup_burst": 10, "lookup_rate_per_minute": 6}
@@ -30,7 +31,7 @@ def serving(servers: Servers, folder: Path, **changes: Any) -> Iterator[Served]:
     """All four services over a database of their own; `changes` are to their settings."""
     servers.start_postgres()
     servers.start_nats()
-    with fresh_database(servers.layout, folder.name) as database, background() as loop:
+    with cheap_passwords(), fresh_database(servers.layout, folder.name) as database, background() as loop:
         running = loop.enter(county(database, NatsAddress(servers.layout), folder, **changes))
         yield Served(running, {name: f"http://127.0.0.1:{loop.serve(app)}" for name, app in running.apps.items()}, loop)
 

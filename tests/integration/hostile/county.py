@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 from starlette.applications import Starlette
 
 from services.intake.__main__ import application as intake_application
@@ -29,6 +28,7 @@ from services.tracking.entrypoints.api import ROUTERS as TRACKING_ROUTERS
 from services.tracking.settings import Settings as TrackingSettings
 from shared.clock import PostgresClock
 from shared.ids import new_id
+from shared.outgoing import http_client
 from shared.security.principal import Principal, Role
 from shared.security.tokens import TokenVerifier, sign
 from shared.security.trusted import token_verifier
@@ -101,7 +101,7 @@ async def county(database: StackDatabase, nats: NatsAddress, folder: Path, **cha
         enter = exits.enter_async_context
         routing = await enter(routing_bootstrap(RoutingSettings.model_validate(common)))
         await routing.seed()
-        http = await enter(httpx.AsyncClient(trust_env=False))
+        http = await enter(http_client())
         verifier = token_verifier(settings(), http, own_keys=routing.staff.keys)
         found = County(routing, World(database))
         exits.push_async_callback(found.world.close)

@@ -21,6 +21,7 @@ from shared.contracts.notify import NoticeDelivered
 from shared.database import Database
 from shared.eventlog import EventLog
 from shared.ids import new_id
+from shared.outgoing import http_client
 from shared.receipts import Receipts
 from shared.security.trusted import token_verifier
 from shared.web.app import create_app
@@ -108,7 +109,7 @@ async def desk(database: StackDatabase, folder: Path) -> AsyncIterator[Desk]:
         enter = exits.enter_async_context
         place = await enter(office(database, folder))
         common = settings_for(database, folder).model_dump() | UNTHROTTLED
-        verifier = token_verifier(settings(), await enter(httpx.AsyncClient()), own_keys=place.app.staff.keys)
+        verifier = token_verifier(settings(), await enter(http_client()), own_keys=place.app.staff.keys)
         own = {"database_url": database.url("intake"), "attachments_dir": folder / "attachments", "checkpoints": folder / "checkpoints"}
         intake = await enter(bootstrap(Settings.model_validate(common | own), clock=place.clock))
         world = World(database)

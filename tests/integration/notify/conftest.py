@@ -31,6 +31,7 @@ from shared.contracts.notify import NoticeDelivered, NoticeFailed
 from shared.database import Database
 from shared.eventlog import ConcurrentAppend, EventLog
 from shared.ids import new_id
+from shared.outgoing import http_client
 from shared.regions import Regions
 from shared.web.app import create_app
 from tests.support.events import MONDAY, VILLAGE
@@ -267,7 +268,7 @@ class Builder:
         roles = {role: Database(self.stack.url(role), pool_size=2) for role in ("intake", "routing", "notify")}
         for database in roles.values():
             self.exits.push_async_callback(database.close)
-        http = await self.exits.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        http = await self.exits.enter_async_context(http_client(base_url=url))
         return World(self.stack, self.nats, app, http, clock, intake, sms, mail, self.folder, roles)
 
 

@@ -14,6 +14,7 @@ from services.routing.staff import Staff, build_staff, seed_staff
 from shared.clock import ManualClock, PostgresClock
 from shared.database import Database
 from shared.eventlog import EventLog
+from shared.outgoing import http_client
 from shared.regions import Regions
 from shared.security.trusted import token_verifier
 from shared.settings import CommonSettings
@@ -78,7 +79,7 @@ async def services_on(
 @asynccontextmanager
 async def client_of(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """The HTTP side, in process."""
-    async with httpx.AsyncClient() as keys:
+    async with http_client() as keys:
         app = create_app(
             "routing",
             settings=services.settings,
