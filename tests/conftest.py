@@ -13,6 +13,7 @@ from deploy.local.layout import Layout
 from shared.messaging.api import NOT_FOUND, JetStreamError, call
 from shared.messaging.connection import connect
 from shared.messaging.topology import DEAD_STREAM, STREAM, ensure_topology
+from tests.support.memory import in_memory
 from tests.support.servers import NatsAddress, Servers, StackDatabase, free_base, fresh_database
 from tests.support.waiting import eventually
 
@@ -53,11 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Real servers that start when first asked for and end with the test run, even a killed one."""
-    layout = Layout(tmp_path_factory.mktemp("stack"), free_base())
-    layout.make_folders()
-    servers = Servers(layout)
-    yield servers
-    servers.close()
+    with in_memory(tmp_path_factory.mktemp("stack")) as folder:
+        layout = Layout(folder, free_base())
+        layout.make_folders()
+        servers = Servers(layout)
+        yield servers
+        servers.close()
 
 
 @pytest.fixture
