@@ -12,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from tests.e2e.conftest import Stack
+from tests.support.size import LONG
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -73,16 +74,17 @@ async def sign_in(page: Page, username: str) -> None:
 
 
 async def check(page: Page, path: str, said: list[str], name: str) -> list[str]:
-    """What is wrong with the page of an address; leaves a picture of it."""
+    """What is wrong with the page of an address; a long run leaves a picture of it."""
     said.clear()
     await page.goto(path)
     return await look(page, path, said, name)
 
 
 async def look(page: Page, path: str, said: list[str], name: str) -> list[str]:
-    """What is wrong with the page that is shown; leaves a picture of it."""
+    """What is wrong with the page that is shown; a long run leaves a picture of it."""
     await page.wait_for_load_state("networkidle")
-    await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+    if LONG:
+        await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
     wrong = [f"{path}: console says {each}" for each in said]
     if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         wrong.append(f"{path}: scrolls sideways")

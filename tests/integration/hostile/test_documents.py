@@ -34,7 +34,7 @@ from tests.support.life import VILLAGE
 from tests.support.raising import issue_body
 from tests.support.size import full
 
-EXAMPLES = full(400, 6)
+EXAMPLES = full(400, 4)
 """Of each operation."""
 UNMINDED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 """A busy machine is slow, and what a schema forbids is hard to hit: cases are judged by their answers."""

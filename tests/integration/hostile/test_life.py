@@ -22,7 +22,7 @@ from tests.support.life import COUNTY, TOWNSHIP, directory
 from tests.support.servers import Servers, fresh_database
 from tests.support.size import LONG, full
 
-LIVES = full(300, 7)
+LIVES = full(300, 4)
 STEPS = full(40, 25)
 PHASES = (Phase.generate, Phase.shrink) if LONG else (Phase.generate,)
 """A life that went wrong is short enough to be read as it is."""

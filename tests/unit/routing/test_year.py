@@ -31,7 +31,7 @@ from tests.support.size import full
 pytestmark = pytest.mark.slow
 
 SEED = 20260105
-ISSUES = full(2000, 500)
+ISSUES = full(2000, 250)
 
 
 def rules_with(*more: PolicyRule, **everything: str) -> tuple[PolicyRule, ...]:
