@@ -14,6 +14,7 @@ import pytest
 
 from deploy.demo.staff import Api
 from deploy.local.state import StackState, load
+from tests.support.memory import in_memory
 from tests.support.otlp import Receiver, receiver
 from tests.support.servers import free_base
 
@@ -51,8 +52,8 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with receiver() as traces:
-        stack = Stack(tmp_path_factory.mktemp("e2e") / "data", free_base(), traces)
+    with receiver() as traces, in_memory(tmp_path_factory.mktemp("e2e")) as data:
+        stack = Stack(data, free_base(), traces)
         stack.up()
         yield stack
         stack.huiyin("down", check=False)
