@@ -27,6 +27,7 @@ from tests.faults.injectors.processes import Kill, Pause, PostgresCrash
 from tests.faults.injectors.rot import EditedRow, RottenBlock
 from tests.faults.injectors.small import SmallStack
 from tests.support.events import MONDAY, VILLAGE, digest, example
+from tests.support.memory import in_memory
 from tests.support.size import LONG
 from tests.support.waiting import eventually
 
@@ -38,10 +39,11 @@ RNG_SEED = 4
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SmallStack]:
-    async with SmallStack(tmp_path_factory.mktemp("injectors") / "data", PARTS) as stack:
-        for _ in range(3):
-            await told(stack)
-        yield stack
+    with in_memory(tmp_path_factory.mktemp("injectors")) as folder:
+        async with SmallStack(folder / "data", PARTS) as stack:
+            for _ in range(3):
+                await told(stack)
+            yield stack
 
 
 async def told(stack: SmallStack, notes: int = 3) -> str:

@@ -30,8 +30,8 @@ def in_memory(kept: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if (folder / "logs").is_dir():
-            shutil.copytree(folder / "logs", kept / "logs")
+        for logs in folder.glob("**/logs"):
+            shutil.copytree(logs, kept / logs.relative_to(folder))
         shutil.rmtree(folder)
 
 

@@ -128,9 +128,16 @@ def test_a_second_up_says_that_it_runs_already(stack: Stack) -> None:
     assert "without demo accounts" in demo.stderr
 
 
-def test_a_second_stack_runs_beside_and_leaves_nothing_when_its_supervisor_is_killed(stack: Stack, tmp_path: Path) -> None:
-    second = Stack(tmp_path / "second", free_base())
-    second.up()
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Stack]:
+    with in_memory(tmp_path) as data:
+        stack = Stack(data, free_base())
+        stack.up()
+        yield stack
+        stack.down()
+
+
+def test_a_second_stack_runs_beside_and_leaves_nothing_when_its_supervisor_is_killed(stack: Stack, second: Stack) -> None:
     assert second.status["healthy"]
     assert stack.status["healthy"]
     processes = second.everything()
