@@ -17,8 +17,8 @@ from deploy.demo.photo import photo
 from deploy.demo.staff import Api, DemoFailed
 from shared.regions import at_level
 
-LOOK_EVERY = 0.4
-"""Seconds between two looks at an issue."""
+LOOK_EVERY, SELDOM = 0.4, 1.2
+"""Seconds between two looks at an issue: after something happened, and when nothing has for a while. Fourteen look side by side."""
 
 SUSPENDED_FOR = timedelta(seconds=3)
 FAR = timedelta(days=30)
@@ -80,13 +80,14 @@ class Player:
         started = time.monotonic()
         await self._raise()
         view = await self._view()
-        acted_on, moved = None, time.monotonic()
+        acted_on, moved, wait = None, time.monotonic(), LOOK_EVERY
         while not self._finished(view):
             if view.stand != acted_on:
                 self.told(self.matter, view.state if view.level is None else f"{view.level}: {view.state}")
                 await self._next(view)
-                acted_on, moved = view.stand, time.monotonic()
-            await asyncio.sleep(LOOK_EVERY)
+                acted_on, moved, wait = view.stand, time.monotonic(), LOOK_EVERY
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.5, SELDOM)
             view = await self._view()
             if time.monotonic() - moved > OVERDUE:
                 raise DemoFailed(f"matter {self.matter.no} stands still at {view.level} {view.state}")
