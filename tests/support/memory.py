@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psutil
 
@@ -25,8 +26,7 @@ def in_memory(kept: Path) -> Iterator[Path]:
         yield kept
         return
     _remove_what_killed_runs_left()
-    folder = MEMORY / f"{PREFIX}{os.getpid()}-{kept.name}"
-    folder.mkdir(mode=0o700)
+    folder = Path(mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=MEMORY))
     try:
         yield folder
     finally:
