@@ -17,7 +17,7 @@ from services.tracking.spreadsheets import workbook
 from shared.regions import Region, Regions
 from shared.security.access import open_to
 from shared.security.principal import Principal
-from shared.web.pages import Pages, ask, ask_or_fail, chosen
+from shared.web.pages import Pages, ask, ask_all, ask_or_fail, chosen
 from shared.web.pages.asking import Refused
 from shared.web.pages.sessions import Person
 
@@ -99,10 +99,9 @@ async def _dashboard(request: Request, person: Principal, region: str, by: tuple
     """What the API tells of a region; of one's own where none is named."""
     region = region or (person.regions[0] if len(person.regions) == 1 else "")
     of = _of(region)
-    ahead = await ask_or_fail(request, "/api/tracking/v1/statistics/outlook", of | {"group_by": ["region", *by]})
-    back = await ask_or_fail(request, "/api/tracking/v1/statistics/trends", of)
+    ahead, back = await ask_all(request, _figures("/outlook", of, group_by=["region", *by]), _figures("/trends", of))
     since = back["months"][-1]["month"] + "-01"
-    month = await ask_or_fail(request, "/api/tracking/v1/statistics", of | {"from": since, "group_by": "region", "issues": False})
+    month = await ask_or_fail(request, _figures("", of | {"from": since}, group_by="region", issues=False))
     regions = _regions(request)
     return {
         "region": region,
@@ -112,6 +111,10 @@ async def _dashboard(request: Request, person: Principal, region: str, by: tuple
         "figures": month["figures"],
         "townships": worst_first(ahead["groups"]["region"], month["groups"]),
     }
+
+
+def _figures(name: str, of: Mapping[str, Any], **asked: Any) -> str:
+    return f"/api/tracking/v1/statistics{name}?" + urlencode({**of, **asked}, doseq=True)
 
 
 def _of(region: str) -> dict[str, Any]:
