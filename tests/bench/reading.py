@@ -168,7 +168,7 @@ async def _asked(bench: Rig) -> Mapping[str, tuple[int, bytes]]:
         api = Api(client)
         officer, supervisor = await api.token(OFFICER), await api.token(SUPERVISOR)
     since = (datetime.now(UTC) - timedelta(days=7)).date()
-    statistics = f"/api/tracking/v1/statistics?region={COUNTY}&from={since}&group_by=township"
+    statistics = f"/api/tracking/v1/statistics?region={COUNTY}&from={since}&group_by=region"
 
     def by(token: str, path: str) -> bytes:
         return get(path, Authorization=f"Bearer {token}")
