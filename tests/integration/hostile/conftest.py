@@ -31,8 +31,10 @@ def serving(servers: Servers, folder: Path, **changes: Any) -> Iterator[Served]:
     """All four services over a database of their own; `changes` are to their settings."""
     servers.start_postgres()
     servers.start_nats()
-    with cheap_passwords(), fresh_database(servers.layout, folder.name) as database, background() as loop:
-        running = loop.enter(county(database, NatsAddress(servers.layout), folder, **changes))
+    with fresh_database(servers.layout, folder.name) as database, background() as loop:
+        # Only while it is made: it is kept for the whole session, and other tests measure what a hash really costs.
+        with cheap_passwords():
+            running = loop.enter(county(database, NatsAddress(servers.layout), folder, **changes))
         yield Served(running, {name: f"http://127.0.0.1:{loop.serve(app)}" for name, app in running.apps.items()}, loop)
 
 
