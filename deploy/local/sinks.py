@@ -21,6 +21,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from deploy.local.layout import HOST
 from services.notify.channels.signing import BadSignature, Signer
 from shared import logs
 from shared.ids import new_id
+from shared.loop import run
 from shared.outgoing import http_client
 from shared.web import server
 
@@ -199,18 +202,29 @@ class MailSink:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep a mail."""
-        mail = message_from_bytes(envelope.content or b"", policy=policy.default)  # pyright: ignore[reportArgumentType]
-        body = mail.get_body(("plain",))
+        # The modern policy parses every header by its grammar: 3 ms a mail.
+        mail = message_from_bytes(envelope.content or b"", policy=policy.compat32)  # pyright: ignore[reportArgumentType]
+        headers = {name.lower(): _decoded(value) for name, value in mail.items()}
         record = {
-            "message_id": str(mail["message-id"]),
+            "message_id": headers.get("message-id", ""),
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
-            "subject": str(mail["subject"]),
-            "headers": {name.lower(): str(value) for name, value in mail.items()},
-            "text": body.get_content().strip() if body else "",
+            "subject": headers.get("subject", ""),
+            "headers": headers,
+            "text": next((_text(part) for part in mail.walk() if part.get_content_type() == "text/plain"), ""),
         }
         self.shelf.put(record)
         return "250 OK"
+
+
+def _decoded(header: str) -> str:
+    """A header's text: unfolded, its encoded words decoded."""
+    return str(make_header(decode_header("".join(header.splitlines()))))
+
+
+def _text(part: Message) -> str:
+    content: Any = part.get_payload(decode=True)
+    return content.decode(part.get_content_charset("utf-8")).strip()
 
 
 def create_app(sms: SmsSink, mail: MailSink) -> FastAPI:
@@ -246,4 +260,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -25,6 +25,8 @@ def part(layout: Layout) -> Part:
         # It holds no truth. Each workflow's step waits for the one before it to be written, so waiting for the disk is what makes deadlines
         # late (ARCHITECTURE, decision 5); a power cut loses what `reseat` brings back.
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=off"),
+        # The dev server would read them anew for each upsert, so that new ones are known at once. Ours are there before anybody asks.
+        *("--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=false"),
         *(word for name, kind in SEARCH_ATTRIBUTES.items() for word in ("--search-attribute", f"{name}={kind}")),
     )
     # The pages' server asks the frontend, so its answer shows that both live, without a program run every other second.

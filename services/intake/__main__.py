@@ -1,7 +1,5 @@
 """Runs intake: its API, its subscriber and its housekeeping in one loop."""
 
-import asyncio
-
 from fastapi import FastAPI
 
 from services.intake.bootstrap import App, bootstrap, jetstream
@@ -9,6 +7,7 @@ from services.intake.entrypoints import alike_api, api, attachments_api, evidenc
 from services.intake.entrypoints.subscriber import HANDLERS
 from services.intake.settings import Settings
 from shared import telemetry
+from shared.loop import run
 from shared.messaging.connection import NatsConnection
 from shared.messaging.subscriber import Subscriber
 from shared.security.tokens import TokenVerifier
@@ -64,4 +63,4 @@ def _answers(nats: NatsConnection) -> Check:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -5,14 +5,16 @@ the commit of the issue itself is synchronous and later in the same write-ahead 
 again, whatever crashes. Numbers of requests that failed are gaps.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.together import Together
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _SERIAL_DIGITS = 4
@@ -42,40 +44,26 @@ class Numbers:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._waiting: dict[_Key, list[asyncio.Future[int]]] = {}
-        self._serving: asyncio.Task[None] | None = None
+        self._serials = Together(self._serials_of)
 
     async def take(self, region: str, at: datetime) -> str:
         """The next number of the county that `region` lies in, for the day of `at` in China."""
         county, day = region[:6], at.astimezone(_SHANGHAI).date()
-        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault((county, day), []).append(turn)
-        if self._serving is None or self._serving.done():
-            self._serving = asyncio.create_task(self._serve(), name="numbers")
-        return number_of(county, day, await turn)
+        return number_of(county, day, await self._serials((county, day)))
 
     async def close(self) -> None:
         """Close the connection, after those who wait were served."""
-        if self._serving is not None:
-            await self._serving
+        await self._serials.finished()
         await self._engine.dispose()
 
-    async def _serve(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, {}
-            try:
-                last = await self._take({key: len(turns) for key, turns in batch.items()})
-            except Exception as error:
-                for turn in (turn for turns in batch.values() for turn in turns):
-                    if not turn.done():
-                        turn.set_exception(error)
-                continue
-            for key, turns in batch.items():
-                for serial, turn in enumerate(turns, start=last[key] - len(turns) + 1):
-                    if not turn.done():
-                        turn.set_result(serial)
+    async def _serials_of(self, keys: Sequence[_Key]) -> list[int]:
+        """One serial for each of `keys`, in their order."""
+        counts = Counter(keys)
+        last = await self._take(counts)
+        following = {key: iter(range(last[key] - count + 1, last[key] + 1)) for key, count in counts.items()}
+        return [next(following[key]) for key in keys]
 
-    async def _take(self, counts: dict[_Key, int]) -> dict[_Key, int]:
+    async def _take(self, counts: Mapping[_Key, int]) -> dict[_Key, int]:
         counties, days = zip(*counts, strict=True)
         values: dict[str, Sequence[object]] = {"counties": list(counties), "days": list(days), "counts": list(counts.values())}
         try:

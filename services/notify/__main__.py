@@ -1,13 +1,12 @@
 """`python -m services.notify`: the HTTP API, the subscriber and the sender in one process."""
 
-import asyncio
-
 from services.notify.bootstrap import bootstrap
 from services.notify.entrypoints import api as notices
 from services.notify.entrypoints import failed, failed_pages, pages
 from services.notify.entrypoints.operation import operation
 from services.notify.settings import Settings
 from shared import telemetry
+from shared.loop import run
 from shared.web import server
 from shared.web.app import create_app
 
@@ -39,4 +38,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -15,7 +15,7 @@ from services.notify.outcomes import Outcomes, appending
 from services.notify.recipients import Reach, Recipients
 from services.notify.tables import MessageRow, NoticeRow
 from services.notify.texts import SMS_LIMIT, Subject, Text, Texts, UnitNames
-from services.notify.together import Together
+from services.notify.together import one_transaction
 from shared.clock import Clock
 from shared.contracts.notify import NoticeChannel
 from shared.database import Database
@@ -77,8 +77,8 @@ class Sending:
         self._delays = delays
         self._merge_after = merge_after
         self._staff_max_age = staff_max_age
-        self._beginning = Together(database, self._begin_all)
-        self._recording = Together(database, self._record_all)
+        self._beginning = one_transaction(database, self._begin_all)
+        self._recording = one_transaction(database, self._record_all)
 
     async def end_needless(self, session: AsyncSession, claimed: Sequence[NoticeRow], now: datetime) -> None:
         """End those that need not be sent: told before our rows were lost, overtaken by a later one, or too old for staff."""

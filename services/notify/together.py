@@ -1,13 +1,13 @@
 """Database work of many notices in one transaction: under load a transaction costs more than what is written in it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify.outcomes import appending
 from shared.database import Database
+from shared.together import Together
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -16,59 +16,28 @@ GATHER = 0.02
 """Seconds in which others may join: a gateway's answer stays unrecorded so much longer, and a crash then repeats that message."""
 
 
-class Together(Generic[A, R]):
-    """Does in one transaction what is asked for at the same time.
+def one_transaction(database: Database, work: Callable[[AsyncSession, Sequence[A]], Awaitable[Sequence[R]]]) -> Together[A, R]:
+    """Does in one transaction what is asked for at the same time; what fails together is done again one by one.
 
-    What fails together is done again one by one, so that each gets its own result or error. An item whose asker was cancelled before the
-    transaction began is left out.
+    So each asker gets its own result once it is committed, or the error of its own item.
 
     Args:
         database: own rows and the log.
         work: what is done inside the transaction; gives one result for each item, in their order.
     """
 
-    def __init__(self, database: Database, work: Callable[[AsyncSession, Sequence[A]], Awaitable[Sequence[R]]]) -> None:
-        self._database = database
-        self._work = work
-        self._asked: list[tuple[A, asyncio.Future[R]]] = []
-        self._running: asyncio.Task[None] | None = None
-
-    async def __call__(self, item: A) -> R:
-        """The result for `item`, once it is committed. Raises what `work` raised for this item alone."""
-        result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._asked.append((item, result))
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
-        return await result
-
-    async def _run(self) -> None:
+    async def all_of(items: Sequence[A]) -> Sequence[R | Exception]:
         try:
-            while self._asked:
-                await asyncio.sleep(GATHER)
-                portion, self._asked = [(item, result) for item, result in self._asked if not result.done()], []
-                if portion:
-                    await self._do(portion)
-        finally:
-            self._running = None
-
-    async def _do(self, portion: Sequence[tuple[A, asyncio.Future[R]]]) -> None:
-        try:
-            async with self._database.transaction() as session:
-                results = await self._work(session, [item for item, _ in portion])
+            async with database.transaction() as session:
+                return await work(session, items)
         except Exception:
-            for item, result in portion:
-                await self._do_alone(item, result)
-            return
-        for (_, waiting), result in zip(portion, results, strict=True):
-            if not waiting.done():
-                waiting.set_result(result)
+            return [await alone(item) for item in items]
 
-    async def _do_alone(self, item: A, waiting: "asyncio.Future[R]") -> None:
+    async def alone(item: A) -> R | Exception:
         try:
-            (result,) = await appending(self._database, lambda session: self._work(session, [item]))
+            (result,) = await appending(database, lambda session: work(session, [item]))
         except Exception as error:
-            if not waiting.done():
-                waiting.set_exception(error)
-        else:
-            if not waiting.done():
-                waiting.set_result(result)
+            return error
+        return result
+
+    return Together(all_of, gather=GATHER)

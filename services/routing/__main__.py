@@ -1,11 +1,10 @@
 """`python -m services.routing`: the HTTP API. Subscriber and workflows are `python -m services.routing.entrypoints.worker`."""
 
-import asyncio
-
 from services.routing.bootstrap import bootstrap
 from services.routing.entrypoints.api import make_api
 from services.routing.settings import Settings
 from shared import telemetry
+from shared.loop import run
 from shared.web import server
 
 
@@ -20,4 +19,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

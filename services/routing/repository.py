@@ -19,9 +19,9 @@ from shared.ids import new_id
 from shared.regions import LADDER, at_level
 
 
-async def save(session: AsyncSession, issue: Issue) -> None:
-    """Write the current-state row, in the transaction of the events that made it."""
-    await upsert(session, table_of(IssueRow), [row_of(issue)])
+async def save(session: AsyncSession, *issues: Issue) -> None:
+    """Write the current-state rows, in the transaction of the events that made them."""
+    await upsert(session, table_of(IssueRow), [row_of(issue) for issue in issues])
 
 
 def row_of(issue: Issue) -> dict[str, object]:

@@ -1,11 +1,10 @@
 """`python -m services.tracking`: the HTTP API and the subscriber in one process."""
 
-import asyncio
-
 from services.tracking.bootstrap import bootstrap
 from services.tracking.entrypoints import api
 from services.tracking.settings import Settings
 from shared import telemetry
+from shared.loop import run
 from shared.web import server
 from shared.web.app import create_app
 
@@ -36,4 +35,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

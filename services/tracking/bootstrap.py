@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from services.tracking.entrypoints.subscriber import DURABLE, handlers
+from services.tracking.entrypoints.subscriber import DURABLE, PACE, handlers
 from services.tracking.projections import Projector
 from services.tracking.settings import Settings
 from services.tracking.times import Calendars
@@ -68,5 +68,5 @@ async def bootstrap(settings: Settings) -> AsyncIterator[App]:
         yield App(
             reading=reading(settings, database),
             nats=nats,
-            subscriber=Subscriber(durable=DURABLE, nats=nats, database=database, handlers=table),
+            subscriber=Subscriber(durable=DURABLE, nats=nats, database=database, handlers=table, pace=PACE),
         )

@@ -58,13 +58,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """One event for one stream, to be appended with others (`EventLog.append_each`)."""
+    """One event for one stream, to be appended with others (`EventLog.append_each`). `traceparent`: where it has a trace of its own."""
 
     stream: str
     event: Event
     after: Head
     correlation_id: str
     causation_id: str | None
+    traceparent: str | None = None
 
 
 class EventLog:
@@ -82,9 +83,15 @@ class EventLog:
     async def load(self, session: AsyncSession, stream: str) -> Loaded:
         """The whole stream, oldest first; empty with `Head()` where nothing was appended yet."""
         rows = await fetch(session, "SELECT body FROM log.events WHERE stream = %s ORDER BY version", (stream,))
-        events = tuple(parse(row[0]) for row in rows)
-        last = events[-1] if events else None
-        return Loaded(events, Head(last.version, last.hash, last.region) if last else Head())
+        return _loaded([body for (body,) in rows])
+
+    async def load_each(self, session: AsyncSession, streams: Sequence[str]) -> dict[str, Loaded]:
+        """Several whole streams in one round trip; those that nothing was appended to are left out."""
+        rows = await fetch(session, "SELECT stream, body FROM log.events WHERE stream = ANY(%s) ORDER BY version", (list(streams),))
+        bodies: dict[str, list[str]] = {}
+        for stream, body in rows:
+            bodies.setdefault(stream, []).append(body)
+        return {stream: _loaded(each) for stream, each in bodies.items()}
 
     async def versions(self, session: AsyncSession, streams: Sequence[str]) -> dict[str, int]:
         """The version that each of `streams` is at; those that nothing was appended to are left out."""
@@ -190,7 +197,7 @@ class EventLog:
                     region=each.after.region,
                     correlation_id=each.correlation_id,
                     causation_id=each.causation_id,
-                    traceparent=traceparent,
+                    traceparent=each.traceparent or traceparent,
                     prev_hash=each.after.hash,
                 )
                 for each in appends
@@ -213,6 +220,12 @@ class EventLog:
     def _seal(self, event: Event, **facts: Any) -> tuple[str, Recorded[Event]]:
         body, digest = seal(unsealed(event, source=self._source, **facts))
         return body.decode(), Recorded(source=self._source, hash=digest, data=event, **facts)
+
+
+def _loaded(bodies: Sequence[str]) -> Loaded:
+    events = tuple(parse(body) for body in bodies)
+    last = events[-1] if events else None
+    return Loaded(events, Head(last.version, last.hash, last.region) if last else Head())
 
 
 def _translated(error: psycopg.Error) -> Exception:

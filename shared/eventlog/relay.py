@@ -22,6 +22,7 @@ from shared.eventlog.copy import BATCH, StreamCopy
 from shared.eventlog.dead import dead_letters_copied
 from shared.eventlog.health import Health, RelaySettings, write_every_second
 from shared.eventlog.outbox import Outbox, Outgoing
+from shared.loop import run
 from shared.messaging.api import JetStreamError
 from shared.messaging.connection import NatsConnection, connect
 from shared.messaging.topology import STREAM, durables_missing, ensure_topology
@@ -194,4 +195,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -1,6 +1,5 @@
 """The baseline of raising an issue: `python -m tests.bench.plain PORT`, the same server and tracing, one SQLModel row and a commit."""
 
-import asyncio
 import os
 import sys
 
@@ -12,6 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from services.intake.bootstrap import POOL_SIZE
 from shared import telemetry
+from shared.loop import run
 from shared.web import server
 
 TABLE = """
@@ -66,4 +66,4 @@ def application(url: str) -> FastAPI:
 
 if __name__ == "__main__":
     telemetry.setup("plain")
-    asyncio.run(server.run(application(os.environ["HUIYIN_DATABASE_URL"]), port=int(sys.argv[1])))
+    run(server.run(application(os.environ["HUIYIN_DATABASE_URL"]), port=int(sys.argv[1])))

@@ -8,6 +8,8 @@ from shared.contracts.event import Event
 from shared.messaging.subscriber import Handler, ignore
 
 DURABLE = "tracking"
+PACE = 0.1
+"""Seconds between two batches of events under load: a page that is so much behind is a page that was opened so much earlier."""
 
 
 def handlers(projector: Projector) -> Mapping[type[Event], Handler]:

@@ -104,8 +104,20 @@ class _Room:
         return None
 
 
-class Alone:
+class Single:
     """In place of `Together`: nobody asks at the same time."""
+
+    def __init__(self, work: Any, *, gather: float) -> None:
+        self._work = work
+
+    async def __call__(self, item: Any) -> Any:
+        """The result for one item."""
+        (result,) = await self._work([item])
+        return result
+
+
+class Alone:
+    """In place of `one_transaction`: nobody asks at the same time."""
 
     def __init__(self, database: Any, work: Any) -> None:
         self._database, self._work = database, work
@@ -150,6 +162,7 @@ def simulated(cell: Cell) -> Iterator[None]:
         "services.routing.timers.parse": parse_once,
         "services.routing.timers.replay": folded,
         "services.routing.handlers.replay": folded,
+        "services.routing.handlers.Together": Single,
         "services.routing.handlers.repository": rows,
         "services.routing.overseer.repository": rows,
         "services.routing.workflows.workflow": cell.temporal,
@@ -159,7 +172,7 @@ def simulated(cell: Cell) -> Iterator[None]:
         "services.notify.receipts.repository": notices,
         "services.notify.recipients.repository": notices,
         "services.notify.sender.asyncio": SimulatedAsyncio(loop),
-        "services.notify.sending.Together": Alone,
+        "services.notify.sending.one_transaction": Alone,
         "services.notify.sending.MessageRow": message_row,
         "services.notify.outcomes.MessageRow": message_row,
         "services.tracking.projections.upsert": write,

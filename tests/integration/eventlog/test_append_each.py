@@ -1,6 +1,7 @@
 """One event to each of many streams in one call: what moved on is left out, everything else is as strict as a single append."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import orjson
 import psycopg
@@ -131,3 +132,15 @@ async def test_another_role_is_refused_by_the_database(stack_database: StackData
     async with acting_as(stack_database, role) as other:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await append_each(other, accepted(known), EventLog(f"/huiyin/{role}"))
+
+
+async def test_streams_are_loaded_together_as_they_are_one_by_one(
+    stack_database: StackDatabase, intake: Database, routing: Database
+) -> None:
+    known = await heads(intake, 3)
+    (first, *_), traceparent = known, f"00-{'a' * 32}-{'b' * 16}-01"
+    await append_each(routing, [replace(accepted({first: known[first]})[0], traceparent=traceparent)])
+    async with routing.transaction() as session:
+        loaded = await LOG.load_each(session, [*known, "unknown"])
+        assert loaded == {issue: await LOG.load(session, issue) for issue in known}
+    assert [event.traceparent for event in loaded[first].events][-1] == traceparent

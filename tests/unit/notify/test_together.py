@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.notify.together import Together
+from services.notify.together import one_transaction
+from shared.together import Together
 
 
 class Transactions:
@@ -39,7 +40,7 @@ def database() -> Transactions:
 
 @pytest.fixture
 def halving(database: Transactions) -> Together[int, int]:
-    return Together(cast(Any, database), halved)
+    return one_transaction(cast(Any, database), halved)
 
 
 async def test_what_is_asked_at_the_same_time_is_one_transaction(database: Transactions, halving: Together[int, int]) -> None:
