@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -39,18 +39,13 @@ PAGES = Pages("services.tracking", WORDS)
 @router.get("/figures")
 async def figures(request: Request, person: Person, region: str = "", by: By = "unit") -> Response:
     """How the region stands: rates, what is late, how old, what will be, and where."""
-    told = await _dashboard(request, person, region, (by,))
     may_list = open_to("read_ledger", person.role)
-    late: list[dict[str, Any]] = []
-    if may_list:
-        asked = _of(told["region"]) | {"standing": "late", "limit": _LATEST}
-        late = [_shown(item) for item in (await ask_or_fail(request, "/api/tracking/v1/issues", asked))["items"]]
+    told = await _dashboard(request, person, region, (by,), late=_LATEST if may_list else 0)
     return PAGES.show(
         request,
         "figures",
         person=person,
         by=by,
-        late=late,
         places=_places(request, person),
         drill=_drill(told["region"]) if may_list else _nowhere,
         **told,
@@ -95,11 +90,12 @@ async def ledger_workbook(request: Request, person: Person) -> Response:
     return download("issues", answer.content)
 
 
-async def _dashboard(request: Request, person: Principal, region: str, by: tuple[By, ...]) -> dict[str, Any]:
-    """What the API tells of a region; of one's own where none is named."""
+async def _dashboard(request: Request, person: Principal, region: str, by: tuple[By, ...], late: int = 0) -> dict[str, Any]:
+    """What the API tells of a region, of one's own where none is named; with so many of the issues that are late."""
     region = region or (person.regions[0] if len(person.regions) == 1 else "")
     of = _of(region)
-    ahead, back = await ask_all(request, _figures("/outlook", of, group_by=["region", *by]), _figures("/trends", of))
+    listed = ["/api/tracking/v1/issues?" + urlencode(of | {"standing": "late", "limit": late})] if late else []
+    ahead, back, *overdue = await ask_all(request, _figures("/outlook", of, group_by=["region", *by]), _figures("/trends", of), *listed)
     since = back["months"][-1]["month"] + "-01"
     month = await ask_or_fail(request, _figures("", of | {"from": since}, group_by="region", issues=False))
     regions = _regions(request)
@@ -109,6 +105,7 @@ async def _dashboard(request: Request, person: Principal, region: str, by: tuple
         "ahead": ahead,
         "months": back["months"],
         "figures": month["figures"],
+        "late": [_shown(item) for page in overdue for item in page["items"]],
         "townships": worst_first(ahead["groups"]["region"], month["groups"]),
     }
 
@@ -123,9 +120,10 @@ def _of(region: str) -> dict[str, Any]:
 
 def _drill(region: str) -> Drill:
     """Addresses of the ledger with filters, within the region that is looked at."""
+    of = _of(region)
 
     def drill(**filters: Any) -> str:
-        return "/issues?" + urlencode({name: value for name, value in (_of(region) | filters).items() if value})
+        return "/issues?" + "&".join([f"{name}={quote(str(value), safe='')}" for name, value in (of | filters).items() if value])
 
     return drill
 
