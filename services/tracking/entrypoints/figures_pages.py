@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -120,10 +120,9 @@ def _of(region: str) -> dict[str, Any]:
 
 def _drill(region: str) -> Drill:
     """Addresses of the ledger with filters, within the region that is looked at."""
-    of = _of(region)
 
     def drill(**filters: Any) -> str:
-        return "/issues?" + "&".join([f"{name}={quote(str(value), safe='')}" for name, value in (of | filters).items() if value])
+        return "/issues?" + urlencode({name: value for name, value in (_of(region) | filters).items() if value})
 
     return drill
 

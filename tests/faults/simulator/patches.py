@@ -10,7 +10,6 @@ from unittest.mock import patch
 
 from sqlalchemy import Table
 
-from services.notify.outcomes import appending
 from services.routing.repository import row_of
 from services.tracking.tables import Projections
 from shared.contracts import Event
@@ -113,18 +112,8 @@ class Single:
     async def __call__(self, item: Any) -> Any:
         """The result for one item."""
         (result,) = await self._work([item])
-        return result
-
-
-class Alone:
-    """In place of `one_transaction`: nobody asks at the same time."""
-
-    def __init__(self, database: Any, work: Any) -> None:
-        self._database, self._work = database, work
-
-    async def __call__(self, item: Any) -> Any:
-        """The result for one item, in a transaction of its own."""
-        (result,) = await appending(self._database, lambda session: self._work(session, [item]))
+        if isinstance(result, Exception):
+            raise result
         return result
 
 
@@ -172,7 +161,7 @@ def simulated(cell: Cell) -> Iterator[None]:
         "services.notify.receipts.repository": notices,
         "services.notify.recipients.repository": notices,
         "services.notify.sender.asyncio": SimulatedAsyncio(loop),
-        "services.notify.sending.one_transaction": Alone,
+        "services.notify.together.Together": Single,
         "services.notify.sending.MessageRow": message_row,
         "services.notify.outcomes.MessageRow": message_row,
         "services.tracking.projections.upsert": write,
