@@ -6,9 +6,10 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any, Literal, overload
 
 import orjson
 from psycopg.types.json import Jsonb
@@ -94,6 +95,14 @@ def caller_of(principal: Principal | None, address: str, secret: bytes = b"") ->
     return "address:" + hmac.new(secret or b"huiyin", address.encode(), hashlib.sha256).hexdigest()
 
 
+@overload
+async def claim(request: Request, caller: str, *, required: Literal[True], content: bytes | None = None) -> Claim: ...
+
+
+@overload
+async def claim(request: Request, caller: str, *, required: bool = False, content: bytes | None = None) -> Claim | None: ...
+
+
 async def claim(request: Request, caller: str, *, required: bool = False, content: bytes | None = None) -> Claim | None:
     """The request's key, or None where it has none.
 
@@ -126,21 +135,40 @@ async def replay(session: AsyncSession, claimed: Claim | None) -> StoredAnswer |
     """
     if claimed is None:
         return None
+    (found,) = await replay_each(session, [claimed])
+    if isinstance(found, Problem):
+        raise found
+    if found is not None and found.status >= 400:
+        refused(orjson.loads(found.body)["code"])
+    return found
+
+
+async def replay_each(session: AsyncSession, claims: Sequence[Claim]) -> list[StoredAnswer | Problem | None]:
+    """What `replay` gives or raises for each of `claims`. Of those with the same key the first has it, the others are 409."""
+    callers, keys = [each.caller for each in claims], [each.key for each in claims]
     async with pipelined(session):
-        lock = await execute(session, _LOCK, (f"{claimed.caller}\n{claimed.key}",))
-        found = await execute(session, _FIND, (claimed.caller, claimed.key))
-    if await lock.fetchone() != (True,):
-        raise Problem("idempotency_in_flight", 409, headers={"Retry-After": "1"})
-    row = await found.fetchone()
-    if row is None:
-        return None
-    if (await session.execute(delete(idempotency_keys).where(*_same(claimed), _EXPIRED).returning(text("1")))).first():
+        locks = await execute(session, _LOCK, (callers, keys))
+        found = await execute(session, _FIND, (callers, keys))
+    locked = dict(await locks.fetchall())
+    stored = {(caller, key): row for caller, key, *row in await found.fetchall()}
+    answers: list[StoredAnswer | Problem | None] = []
+    taken: set[tuple[str, str]] = set()
+    for turn, each in enumerate(claims, start=1):
+        if not locked[turn] or (each.caller, each.key) in taken:
+            answers.append(Problem("idempotency_in_flight", 409, headers={"Retry-After": "1"}))
+            continue
+        taken.add((each.caller, each.key))
+        answers.append(await _stored(session, each, stored.get((each.caller, each.key))))
+    return answers
+
+
+async def _stored(session: AsyncSession, claimed: Claim, row: Sequence[Any] | None) -> StoredAnswer | Problem | None:
+    """The answer in a row of this key, None where there is none or where it expired."""
+    if row is None or (await session.execute(delete(idempotency_keys).where(*_same(claimed), _EXPIRED).returning(text("1")))).first():
         return None
     fingerprint, status, headers, body = row
     if fingerprint != claimed.fingerprint:
-        raise Problem("idempotency_key_reused", 422)
-    if status >= 400:
-        refused(orjson.loads(body)["code"])
+        return Problem("idempotency_key_reused", 422)
     return StoredAnswer(status, headers, body)
 
 
@@ -176,10 +204,16 @@ async def purge_expired(session: AsyncSession) -> int:
     return len((await session.execute(delete(idempotency_keys).where(_EXPIRED).returning(text("1")))).all())
 
 
-_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || E'\\n' || %s, 0))"
+_LOCK = """
+    SELECT turn, pg_try_advisory_xact_lock(hashtextextended(current_schema() || E'\\n' || caller || E'\\n' || key, 0))
+    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS claims (caller, key, turn)
+    """
 """The lock is the database's own: it ends with the transaction, also when its process dies. Schemas keep services apart."""
 
-_FIND = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE caller = %s AND key = %s"
+_FIND = """
+    SELECT caller, key, fingerprint, status, headers, body
+    FROM idempotency_keys JOIN unnest(%s::text[], %s::text[]) AS claims (caller, key) USING (caller, key)
+    """
 _KEEP = "INSERT INTO idempotency_keys (caller, key, fingerprint, status, headers, body, issue_id) VALUES (%s, %s, %s, %s, %s, %s, %s)"
 
 _EXPIRED = idempotency_keys.c.created_at < func.clock_timestamp() - KEPT

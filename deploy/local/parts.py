@@ -8,7 +8,7 @@ from deploy.local.environment import environment
 from deploy.local.layout import SERVICES, Layout, kind_and_number
 from deploy.local.processes import READY, Part, Probe, file_probe, http_probe, tied, yielding
 
-YIELDING = {"tracking": 10, "notify": 19, "sinks": 19}
+YIELDING = {"tracking": 4, "notify": 8, "sinks": 8}
 """How far parts stand back that only tell of what was decided: on a machine that is short of CPU they lag, so that deadlines do not.
 
 Somebody waits for a page of tracking; a message may come some seconds later.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from services.intake.arrivals import Arrivals
 from services.intake.attachment_files import AttachmentFiles
 from services.intake.attachments import DRAWN_AT_ONCE, Attachments
 from services.intake.directory import seed
@@ -42,6 +43,7 @@ class App:
     vault: Vault
     files: AttachmentFiles
     handlers: Handlers
+    arrivals: Arrivals
     attachments: Attachments
     erasure: Erasure
     housekeeping: Housekeeping
@@ -65,6 +67,7 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
         async with outbox_bell(url) as bell:
             log = EventLog(SOURCE, wake=bell.ring)
             await seed(database, log, regions)
+            handlers = Handlers(settings, log, clock, vault, receipts, numbers, regions)
             yield App(
                 settings=settings,
                 database=database,
@@ -73,7 +76,8 @@ async def bootstrap(settings: Settings, *, clock: Clock | None = None) -> AsyncI
                 regions=regions,
                 vault=vault,
                 files=files,
-                handlers=Handlers(settings, log, clock, vault, receipts, numbers, regions),
+                handlers=handlers,
+                arrivals=Arrivals(database, handlers),
                 attachments=Attachments(database, log, clock, files, receipts, asyncio.Semaphore(DRAWN_AT_ONCE)),
                 erasure=Erasure(database, log, clock, files, Journal(settings.checkpoints_dir)),
                 housekeeping=Housekeeping(database, clock, files, limiter),

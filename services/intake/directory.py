@@ -33,7 +33,7 @@ async def seed(database: Database, log: EventLog, regions: Regions) -> int:
 
 async def _is_empty(session: AsyncSession) -> bool:
     try:
-        await repository.topic_known(session, "")
+        await repository.topics_known(session, [])
     except repository.DirectoryEmpty:
         return True
     return False

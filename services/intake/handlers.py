@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets as random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,15 +49,33 @@ class Handlers:
     numbers: Numbers
     regions: Regions
 
-    async def checked(self, session: AsyncSession, command: RaiseIssue, caller: Principal | None) -> Facts:
-        """What has to be known to raise an issue. Raises Problem 422 for what domain.raising refuses, 503 before the directory is there."""
-        facts = await self._facts(session, command, caller)
-        if faults := raising.faults(command, facts):
-            raise invalid(*(FieldError(fault.pointer, fault.code) for fault in faults))
-        return facts
+    async def checked(self, session: AsyncSession, asked: Sequence[tuple[RaiseIssue, Principal | None]]) -> list[Facts | Problem]:
+        """What has to be known to raise each issue that somebody asks for, or 422 for what domain.raising refuses.
+
+        Raises:
+            Problem: 503 before the directory is there.
+        """
+        if not asked:
+            return []
+        now = await self.clock.now(session)
+        topics = await self._topics_known(session, [command.topic for command, _ in asked])
+        checked: list[Facts | Problem] = []
+        for command, caller in asked:
+            named = await repository.officer(session, command.first_receiver) if caller and command.first_receiver else None
+            facts = Facts(
+                now=now,
+                caller=Staff(caller.subject, caller.name, caller.regions, caller.units) if caller else None,
+                village_known=self._village_known(command.village_code),
+                topic_known=command.topic in topics,
+                named=named,
+                evidence=tuple(self._verified(receipt, now) for receipt in command.attachments),
+            )
+            faults = raising.faults(command, facts)
+            checked.append(invalid(*(FieldError(fault.pointer, fault.code) for fault in faults)) if faults else facts)
+        return checked
 
     async def raise_issue(self, session: AsyncSession, issue_id: str, command: RaiseIssue, facts: Facts) -> Answer:
-        """Record an issue that was `checked`: 201 with its number and tracking link. Goes well inside `pipelined`.
+        """Record an issue that was `checked`: 201 with its number and tracking link. Inside `pipelined`, others may be recorded beside it.
 
         Raises:
             Problem: 422 for receipts that another issue used.
@@ -188,21 +206,11 @@ class Handlers:
         await audit.record(session, entry)
         return Answer(200, {**opened[0].content, "tracking_url": link})
 
-    async def _facts(self, session: AsyncSession, command: RaiseIssue, caller: Principal | None) -> Facts:
-        now = await self.clock.now(session)
+    async def _topics_known(self, session: AsyncSession, topics: Sequence[str]) -> frozenset[str]:
         try:
-            topic_known = await repository.topic_known(session, command.topic)
+            return await repository.topics_known(session, topics)
         except repository.DirectoryEmpty:
             raise _not_loaded() from None
-        named = await repository.officer(session, command.first_receiver) if caller and command.first_receiver else None
-        return Facts(
-            now=now,
-            caller=Staff(caller.subject, caller.name, caller.regions, caller.units) if caller else None,
-            village_known=self._village_known(command.village_code),
-            topic_known=topic_known,
-            named=named,
-            evidence=tuple(self._verified(receipt, now) for receipt in command.attachments),
-        )
 
     def _village_known(self, code: str) -> bool:
         village = self.regions.get(code)

@@ -45,12 +45,12 @@ class DirectoryEmpty(LookupError):
     """No topic has come from routing yet."""
 
 
-async def topic_known(session: AsyncSession, topic: str) -> bool:
-    """Whether the directory has the topic. Raises `DirectoryEmpty` as long as it has none at all."""
-    ((any_topic, known),) = await fetch(session, _TOPIC, (topic,))
+async def topics_known(session: AsyncSession, topics: Sequence[str]) -> frozenset[str]:
+    """Those of `topics` that the directory has. Raises `DirectoryEmpty` as long as it has none at all."""
+    ((any_topic, known),) = await fetch(session, _TOPICS, (list(topics),))
     if not any_topic:
         raise DirectoryEmpty
-    return known
+    return frozenset(known)
 
 
 async def topics(session: AsyncSession) -> list[KnownTopic]:
@@ -221,7 +221,7 @@ def _is(attribute: Any, value: str) -> ColumnElement[bool]:
     return attribute == value
 
 
-_TOPIC = "SELECT EXISTS (SELECT FROM topics), EXISTS (SELECT FROM topics WHERE code = %s)"
+_TOPICS = "SELECT EXISTS (SELECT FROM topics), ARRAY(SELECT code FROM topics WHERE code = ANY (%s))"
 
 _INSERT_ISSUE = """
     INSERT INTO issues (issue_id, number, region, category, topic, title, anonymous, tracking_digest, lookup_index, raised_at)

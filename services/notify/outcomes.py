@@ -1,8 +1,7 @@
 """What became of a message, written to the rows and, for reporters, appended to the issue's stream in the same transaction."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,26 +9,8 @@ from services.notify.domain.delivery import WITH_RECEIPTS, MessageState, NoticeS
 from services.notify.domain.notice import REPORTER, message_id
 from services.notify.tables import MessageRow, NoticeRow
 from shared.contracts.notify import NoticeChannel, NoticeDelivered, NoticeFailed, NoticeKind
-from shared.database import Database
-from shared.eventlog import ConcurrentAppend, EventLog
+from shared.eventlog import EventLog
 from shared.metrics import NOTICES
-
-R = TypeVar("R")
-
-APPEND_TRIES = 20
-"""Appends to one issue seldom meet; more than this is a mistake and not a race."""
-
-
-async def appending(database: Database, work: Callable[[AsyncSession], Awaitable[R]]) -> R:
-    """Run `work` in a transaction, again in a new one each time somebody else appended first. Raises the last `ConcurrentAppend`."""
-    for _ in range(APPEND_TRIES - 1):
-        try:
-            async with database.transaction() as session:
-                return await work(session)
-        except ConcurrentAppend:
-            continue
-    async with database.transaction() as session:
-        return await work(session)
 
 
 class Outcomes:

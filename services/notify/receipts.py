@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import repository
 from services.notify.domain.delivery import ReceiptStatus, on_receipt
-from services.notify.outcomes import Outcomes, appending
+from services.notify.outcomes import Outcomes
 from services.notify.tables import NoticeRow
 from shared.clock import Clock
 from shared.database import Database
 from shared.telemetry import linked_root_span, span
+from shared.transactions import appending
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
     claim (lease) ─▶ who and where? ─▶ message row ─▶ gateway ─▶ outcome, NoticeDelivered / NoticeFailed
         tx 1             no tx             tx 2         no tx          tx 3
 
-Each transaction is shared by the notices that come to it at the same time (`together.py`). A process that dies leaves claims that end with
-their lease; the next one repeats the same message ids. One that was stopped and comes back finds its claims gone and writes nothing. The
-steps after the claim are `sending.py`'s.
+Each transaction is shared by the notices that come to it at the same time (`shared.transactions`). A process that dies leaves claims that
+end with their lease; the next one repeats the same message ids. One that was stopped and comes back finds its claims gone and writes
+nothing. The steps after the claim are `sending.py`'s.
 """
 
 import asyncio

@@ -11,20 +11,23 @@ from services.notify.channels import Channel, Outgoing
 from services.notify.domain.addresses import Way
 from services.notify.domain.delivery import MERGEABLE, Accepted, Attempt, Refused, delay_after, next_way
 from services.notify.domain.notice import REPORTER, Facts, message_id
-from services.notify.outcomes import Outcomes, appending
+from services.notify.outcomes import Outcomes
 from services.notify.recipients import Reach, Recipients
 from services.notify.tables import MessageRow, NoticeRow
 from services.notify.texts import SMS_LIMIT, Subject, Text, Texts, UnitNames
-from services.notify.together import one_transaction
 from shared.clock import Clock
 from shared.contracts.notify import NoticeChannel
 from shared.database import Database
+from shared.transactions import appending, one_transaction
 
 STUMBLES = 10
 """Mistakes of ours (not of a gateway) on one notice, after which it fails rather than go round for ever."""
 
 MAIL_LIMIT = 4000
 """Characters of a mail's text; far more than any template fills."""
+
+GATHER = 0.02
+"""Seconds in which others may join: a gateway's answer stays unrecorded so much longer, and a crash then repeats that message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class Sending:
         self._delays = delays
         self._merge_after = merge_after
         self._staff_max_age = staff_max_age
-        self._beginning = one_transaction(database, self._begin_all)
-        self._recording = one_transaction(database, self._record_all)
+        self._beginning = one_transaction(database, self._begin_all, gather=GATHER)
+        self._recording = one_transaction(database, self._record_all, gather=GATHER)
 
     async def end_needless(self, session: AsyncSession, claimed: Sequence[NoticeRow], now: datetime) -> None:
         """End those that need not be sent: told before our rows were lost, overtaken by a later one, or too old for staff."""

@@ -13,9 +13,8 @@ from services.intake.handlers import digest
 from services.intake.problem_texts import TEXTS
 from services.intake.tables import Issue
 from shared import idempotency
-from shared.database import pipelined
 from shared.eventlog import ConcurrentAppend
-from shared.ids import is_id, new_id
+from shared.ids import is_id
 from shared.problem_texts import register_texts
 from shared.problems import Problem, not_found
 from shared.ratelimit import network
@@ -55,16 +54,7 @@ async def raise_issue(request: Request, principal: Caller, address: ClientAddres
     check(principal, "raise_issue")
     claimed = await idempotency.claim(request, idempotency.caller_of(principal, address), required=True)
     command = await _parse_raise(request, principal)
-    issue_id = new_id()
-    async with app.database.transaction() as session:
-        if stored := await idempotency.replay(session, claimed):
-            return stored.response()
-        describe("raise_issue", region=command.village_code, issue_id=issue_id)
-        facts = await app.handlers.checked(session, command, principal)
-        async with pipelined(session):
-            answer = await app.handlers.raise_issue(session, issue_id, command, facts)
-            await idempotency.remember(session, claimed, answer, issue_id=issue_id)
-    return answer.response()
+    return (await app.arrivals.raise_issue(command, principal, claimed)).response()
 
 
 @router.get("/issues/{issue_id}/statement", tags=["issues"], summary="What the reporter said", responses=READ_PROBLEMS)

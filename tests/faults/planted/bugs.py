@@ -220,7 +220,7 @@ def _shows_the_phone(module: Any) -> None:
 
 
 PATCHES: Mapping[str, Mapping[str, Patch]] = {
-    "answers-without-commit": {"services.intake.entrypoints.api": _answers_without_commit},
+    "answers-without-commit": {"services.intake.arrivals": _answers_without_commit},
     "raises-twice": {"services.intake.handlers": _raises_twice},
     "publishes-a-gap": {"shared.eventlog.copy": _publishes_a_gap},
     "swaps-messages": {"shared.eventlog.copy": _swaps_messages},

@@ -161,7 +161,7 @@ def simulated(cell: Cell) -> Iterator[None]:
         "services.notify.receipts.repository": notices,
         "services.notify.recipients.repository": notices,
         "services.notify.sender.asyncio": SimulatedAsyncio(loop),
-        "services.notify.together.Together": Single,
+        "shared.transactions.Together": Single,
         "services.notify.sending.MessageRow": message_row,
         "services.notify.outcomes.MessageRow": message_row,
         "services.tracking.projections.upsert": write,

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.notify.together import one_transaction
 from shared.together import Together
+from shared.transactions import one_transaction
 
 
 class Transactions:
