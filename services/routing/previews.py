@@ -102,13 +102,15 @@ class Preview:
         self.open += page.looked_at
         self.moved += len(page.planned)
         for each in page.planned:
-            found = Counter(name for move in each.moves for name in _kinds(move))
-            self.earlier += found["earlier"]
-            self.later += found["later"]
-            self.overdue_at_once += found["overdue_at_once"]
-            found["issues"] += 1
-            self.by_level.setdefault(each.issue.level or "", Counter()).update(found)
-            self.by_topic.setdefault(each.issue.topic, Counter()).update(found)
+            tallies = (self.by_level.setdefault(each.issue.level or "", Counter()), self.by_topic.setdefault(each.issue.topic, Counter()))
+            kinds = [name for move in each.moves for name in _kinds(move)]
+            self.earlier += kinds.count("earlier")
+            self.later += kinds.count("later")
+            self.overdue_at_once += kinds.count("overdue_at_once")
+            for tally in tallies:
+                tally["issues"] += 1
+                for name in kinds:
+                    tally[name] += 1
         sooner = (each for each in page.planned if each.forward < 0)
         self.worst = nsmallest(WORST, (*self.worst, *sooner), key=lambda each: (each.forward, each.issue.number))
 

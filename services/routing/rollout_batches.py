@@ -1,5 +1,6 @@
 """What the steps of a roll-out do to rows and log: queue the issues in their order, move a batch of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,22 +21,27 @@ from services.routing.previews import affected
 from services.routing.snapshot import COLUMNS, clocks_of, issue_of
 from services.routing.tables import Rollout, RolloutIssue
 from shared.contracts.routing import OpenIssues
-from shared.database import table_of
+from shared.database import execute, table_of
 from shared.eventlog import Append, EventLog, Head
 from shared.ids import new_id
 
 _BATCH = text(
     f"SELECT {COLUMNS}, head_version, head_hash"
     " FROM issues JOIN (SELECT stream, version, hash FROM log.streams) AS s (stream, head_version, head_hash) ON s.stream = issue_id"
-    " WHERE issue_id = ANY(:ids)"
+    " WHERE issue_id = ANY(:ids) ORDER BY issue_id"
 )
-_SAVE = text(
+"""In the order in which `append_each` locks streams, so that nobody who appends to several waits for this in a circle."""
+
+_SAVE = (
     "UPDATE issues AS i SET clocks = n.clocks, due_at = n.due_at, next_at = n.next_at, policy_version = n.policy_version,"
     " version = n.version, stream_version = n.version"
-    " FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n (issue_id text, clocks jsonb, due_at timestamptz, next_at timestamptz,"
+    " FROM jsonb_to_recordset(%s::jsonb) AS n (issue_id text, clocks jsonb, due_at timestamptz, next_at timestamptz,"
     " policy_version int, version int) WHERE i.issue_id = n.issue_id"
 )
 _BLIND = text("SELECT issue_id FROM issues WHERE state <> 'closed' AND next_at IS NOT NULL AND clocks IS NULL ORDER BY next_at")
+
+PART = 25
+"""Issues that are computed while the database writes those before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,24 @@ async def move(
 ) -> dict[str, Outcome]:
     """Move those whose row is up to date and that owe nothing: by issue, what came of it. The others are left out."""
     rows = (await session.execute(_BATCH, {"ids": list(ids)})).mappings().all()
+    parts = (_move(session, log, rows[first : first + PART], rollout, context, former) for first in range(0, len(rows), PART))
+    outcomes: dict[str, Outcome] = {}
+    # All end before the transaction does, whatever one of them meets.
+    for part in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(part, BaseException):
+            raise part
+        outcomes |= part
+    return outcomes
+
+
+async def _move(
+    session: AsyncSession,
+    log: EventLog,
+    rows: Sequence[Mapping[Any, Any]],
+    rollout: Rollout,
+    context: Context,
+    former: Mapping[int, Rulebook],
+) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
     appends: list[Append] = []
     changed: dict[str, tuple[Issue, datetime]] = {}
@@ -106,7 +130,7 @@ async def move(
         saved.append(_row_of(after))
         outcomes[stream] = Outcome("moved", forward(next_at, after.next_instant))
     if saved:
-        await session.execute(_SAVE, {"rows": orjson.dumps(saved).decode()})
+        await execute(session, _SAVE, (orjson.dumps(saved).decode(),))
     return outcomes
 
 

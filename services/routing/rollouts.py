@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 UNFINISHED = ("waiting", "running", "paused")
 
-BATCH = 50
+BATCH = 100
 """Issues of one transaction: short enough that an officer who meets it waits less than they notice."""
 
 BEAT = timedelta(seconds=10)

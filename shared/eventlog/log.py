@@ -175,13 +175,13 @@ class EventLog:
         return tuple(recorded)
 
     async def append_each(self, session: AsyncSession, appends: Sequence[Append], *, now: datetime) -> dict[str, Recorded[Event]]:
-        """Write one event to each of at most 50 streams of one aggregate, in one round trip; the regions are those of `after`.
+        """Write one event to each of several streams of one aggregate that exist, in one round trip; the regions are those of `after`.
 
         Returns what was appended, by stream. A stream that has moved on is left out: load it, decide again, use `append`.
 
         Raises:
             ForbiddenEvent: this service does not own one of the events.
-            InvalidAppend: too many streams, or an event that does not fit its stream.
+            InvalidAppend: an event that does not fit its stream.
         """
         if not appends:
             return {}

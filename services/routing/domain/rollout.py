@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from services.routing.domain.clocks import WARNED, due, next_period, paused, ruled_by, warned_at
 from services.routing.domain.commands import Context
-from services.routing.domain.policy import Facts, Setting
-from services.routing.domain.rulebook import Rulebook
+from services.routing.domain.policy import Setting
+from services.routing.domain.rulebook import Allowances, Rulebook
 from services.routing.domain.state import Issue
 from services.routing.domain.steps import Events
 from shared.contracts.routing import DeadlineChanged, OpenIssues, PausedClock
@@ -64,13 +64,18 @@ def _better(move: Move) -> bool:
 
 def _moves(issue: Issue, context: Context, former: Mapping[int, Rulebook]) -> Iterator[Move]:
     calendar, facts = context.calendar(issue.village), issue.facts()
-    for deadline in issue.running:
+    running, stopped = issue.running, [clock for clock in issue.paused if _ruled(clock.deadline)]
+    versions = {deadline.policy_version for deadline in (*running, *(clock.deadline for clock in stopped))}
+    before = {version: former[version].allowances(facts) for version in versions if version in former}
+    after = context.rules.allowances(facts)
+    for deadline in running:
         if _ruled(deadline):
-            new = _renewed(issue, deadline, context, _new_allowance(facts, deadline, context, former), calendar)
+            new = _renewed(issue, deadline, context, _new_allowance(deadline, before, after), calendar)
             if new is not None:
                 yield Move(deadline, new)
-    for clock in issue.paused:
-        if _ruled(clock.deadline) and (moved := _moved_while_stopped(issue, clock, context, former, calendar)) is not None:
+    for clock in stopped:
+        moved = _moved_while_stopped(issue, clock, context, _new_allowance(clock.deadline, before, after), calendar)
+        if moved is not None:
             yield moved
 
 
@@ -78,13 +83,18 @@ def _ruled(deadline: Deadline) -> bool:
     return deadline.allowance is not None and not deadline.extended and deadline.setting != GRACE
 
 
-def _new_allowance(facts: Facts, deadline: Deadline, context: Context, former: Mapping[int, Rulebook]) -> tuple[str, Allowance]:
-    """What the new rules allow. Where they say the same as the former ones, the deadline keeps its own, whatever else changed since."""
+def _new_allowance(deadline: Deadline, before: Mapping[int, Allowances], after: Allowances) -> tuple[str, Allowance]:
+    """What the new rules allow. Where they say the same as the former ones, the deadline keeps its own, whatever else changed since.
+
+    Args:
+        deadline: one that a rule set.
+        before: what the former rules allow the issue, by version of the policy.
+        after: what the new ones do.
+    """
     setting = ruled_by(deadline)
-    new = context.rules.allowance(setting, facts)
-    before = former.get(deadline.policy_version)
+    new, former = after[setting], before.get(deadline.policy_version)
     assert deadline.allowance is not None
-    if before is not None and _same(before.allowance(setting, facts)[1], new[1]):
+    if former is not None and _same(former[setting][1], new[1]):
         return deadline.rule or "", deadline.allowance
     return new
 
@@ -162,11 +172,11 @@ def _warned(new: Deadline, old: Deadline, issue: Issue, context: Context, calend
 
 
 def _moved_while_stopped(
-    issue: Issue, clock: PausedClock, context: Context, former: Mapping[int, Rulebook], calendar: Calendar
+    issue: Issue, clock: PausedClock, context: Context, allowed: tuple[str, Allowance], calendar: Calendar
 ) -> Move | None:
     """A stopped clock keeps what was used; a new calendar takes nothing from what is left."""
     assert clock.deadline.allowance is not None
-    rule, allowance = _new_allowance(issue.facts(), clock.deadline, context, former)
+    rule, allowance = allowed
     if _same(allowance, clock.deadline.allowance):
         return None
     going = clock.deadline.model_copy(

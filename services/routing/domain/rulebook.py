@@ -1,5 +1,6 @@
 """The rules in force: one version of the policy and one of the calendar. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,6 +12,10 @@ from shared.worktime import Calendar
 
 FALLBACK = DEFAULT_RULES[0]
 """What a policy leaves unset, the default for everything sets: no gap in the data ever stops a clock (domain.md rule 3)."""
+
+
+Allowances = Mapping[Setting, tuple[str, Allowance]]
+"""What an issue is allowed: by setting the name of the rule that wins and what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Rulebook:
     version: int
     rules: tuple[PolicyRule, ...]
     calendar: Calendar
-    known: dict[object, tuple[str, Allowance]] = field(default_factory=dict[object, tuple[str, Allowance]], compare=False, repr=False)
+    known: dict[object, Allowances] = field(default_factory=dict[object, Allowances], compare=False, repr=False)
 
     @classmethod
     def of(cls, policy: PolicyPublished, calendar: Calendar) -> "Rulebook":
@@ -42,12 +47,19 @@ class Rulebook:
 
     def allowance(self, setting: Setting, facts: Facts) -> tuple[str, Allowance]:
         """The name of the winning rule, and what it allows."""
-        key = (setting, *(self._seen(criterion, wanted, facts) for criterion, wanted in self._wanted.items()))
+        return self.allowances(facts)[setting]
+
+    def allowances(self, facts: Facts) -> Allowances:
+        """For each setting the name of the winning rule, and what it allows."""
+        key = tuple(self._seen(criterion, wanted, facts) for criterion, wanted in self._wanted.items())
         found = self.known.get(key)
         if found is None:
-            rule = next((rule for rule in self._setting[setting] if fits(rule, facts)), FALLBACK)
-            found = self.known[key] = rule.rule, rule.set[setting]
+            found = self.known[key] = {setting: self._winner(setting, facts) for setting in SETTINGS}
         return found
+
+    def _winner(self, setting: Setting, facts: Facts) -> tuple[str, Allowance]:
+        rule = next((rule for rule in self._setting[setting] if fits(rule, facts)), FALLBACK)
+        return rule.rule, rule.set[setting]
 
     @cached_property
     def _wanted(self) -> dict[str, frozenset[str]]:

@@ -106,11 +106,18 @@ async def test_all_may_have_moved_on_and_none_may_be_asked_for(intake: Database,
     assert await append_each(routing, []) == {}
 
 
-async def test_more_than_fifty_are_refused(stack_database: StackDatabase, intake: Database, routing: Database) -> None:
-    known = await heads(intake, 51)
-    with pytest.raises(InvalidAppend):
-        await append_each(routing, accepted(known))
-    assert rows(stack_database, "SELECT max(version) FROM log.streams") == [(1,)]
+async def test_a_stream_that_does_not_exist_is_left_out(stack_database: StackDatabase, intake: Database, routing: Database) -> None:
+    known = await heads(intake, 1)
+    unknown = new_id()
+    assert set(await append_each(routing, accepted({**known, unknown: Head()}))) == set(known)
+    assert rows(stack_database, "SELECT count(*) FROM log.streams") == [(1,)]
+
+
+async def test_many_are_one_transaction_without_subtransactions(stack_database: StackDatabase, intake: Database, routing: Database) -> None:
+    """More than 64 subtransactions make every snapshot of the server slower."""
+    known = await heads(intake, 100)
+    assert set(await append_each(routing, accepted(known))) == set(known)
+    assert rows(stack_database, "SELECT count(DISTINCT xmin::text) FROM log.events WHERE version = 2") == [(1,)]
 
 
 async def test_one_wrong_event_ends_all(stack_database: StackDatabase, intake: Database, routing: Database) -> None:
