@@ -24,12 +24,13 @@ class PublicHandler(BaseModel):
 
 
 class DeadlineView(BaseModel):
-    """A running deadline."""
+    """A running deadline. `left_text` is what is left of it in its own time, in words; null where it is over."""
 
     deadline_id: str
     kind: str
     text: str
     due_at: datetime
+    left_text: str | None
     warned: bool
 
 

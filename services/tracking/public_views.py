@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -12,27 +11,17 @@ from services.tracking.columns import entry_from
 from services.tracking.domain.entry import Clock, LedgerEntry
 from services.tracking.domain.timeline import shown_to_reporter
 from services.tracking.domain.words import DEADLINES, IF_MISSED, OUTCOMES, if_missed, word
-from services.tracking.times import Times
-from services.tracking.views import InLanguage, Views
+from services.tracking.views import InLanguage, TimedViews
 from shared.contracts.routing import PausedClock
 from shared.contracts.values import Deadline
 from shared.regions import LADDER
-from shared.worktime import Calendar
 
 Moments = Sequence[Row[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class PublicViews(Views):
-    """Renders rows for readers without an account, who are told how much time is left.
-
-    Args:
-        calendars: by version, those that the rows' deadlines were counted in.
-        now: the instant at which they are told.
-    """
-
-    calendars: Mapping[int, Calendar]
-    now: datetime
+class PublicViews(TimedViews):
+    """Renders rows for readers without an account."""
 
     def public(self, row: Row[Any], moments: Moments, actions: Mapping[str, str]) -> PublicView:
         """One issue for its reporter.
@@ -90,9 +79,6 @@ class PublicViews(Views):
         """Topics by name, in the order of their codes."""
         return [BoardTopic(code=code, text=self._names.topic(code)) for code in codes]
 
-    def _times(self, entry: LedgerEntry) -> Times:
-        return Times(self.calendars, entry.village, self.language, self.now)
-
     def _deadline(self, entry: LedgerEntry, clock: Clock, moments: Moments) -> PublicDeadline:
         times, deadline, names = self._times(entry), _set_by(moments, clock.deadline_id), self._in_place(entry)
         used = times.used(deadline) if deadline else None
@@ -136,8 +122,3 @@ def _set_by(moments: Moments, deadline_id: str) -> Deadline | None:
             if facts["deadline_id"] == deadline_id:
                 return Deadline.model_validate(facts)
     return None
-
-
-def calendar_versions(rows: Iterable[Row[Any]]) -> set[int]:
-    """The versions of the calendar that the rows' deadlines were counted in."""
-    return {clock["calendar_version"] for row in rows for clock in row.clocks}

@@ -34,9 +34,11 @@ from services.tracking.domain.words import (
     word,
 )
 from services.tracking.repository import NOBODY, Called
+from services.tracking.times import Times
 from shared.contracts.values import Handler, Level
 from shared.regions import LADDER, Regions, at_level
 from shared.web.pages.instants import due
+from shared.worktime import Calendar
 
 _GROUPS = {"category": CATEGORIES, "level": LEVELS, "priority": PRIORITIES}
 
@@ -78,21 +80,11 @@ class InLanguage:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Renders rows in one language, with the directory's names."""
+    """How things are called in one language, with the directory's names."""
 
     regions: Regions
     called: Called
     language: Language
-
-    def issue(self, row: Row[Any], supervised: list[str]) -> IssueView:
-        """A row of the ledger for staff, with the steps of supervision that were taken."""
-        return IssueView(**self._issue(entry_from(row)), supervised=supervised)
-
-    def issue_with_timeline(self, row: Row[Any], moments: Sequence[Row[Any]], supervised: list[str]) -> IssueWithTimeline:
-        """One issue for staff, with its whole timeline."""
-        entry = entry_from(row)
-        timeline = self._timeline(entry, ((moment, moment.facts) for moment in moments))
-        return IssueWithTimeline(**self._issue(entry), supervised=supervised, timeline=timeline)
 
     def group_name(self, group_by: str, key: str) -> str:
         """What people call a key of grouped statistics."""
@@ -131,11 +123,54 @@ class Views:
             "level_text": word(LEVELS, entry.level, self.language),
         }
 
+    def _timeline(self, entry: LedgerEntry, moments: Iterable[tuple[Row[Any], dict[str, Any]]]) -> list[MomentView]:
+        """What happened, each with the facts that the reader may see of it."""
+        names, level = InLanguage(self.called, self.regions, self.language, entry.village), None
+        told: list[MomentView] = []
+        for moment, facts in moments:
+            level = facts.get("to_level") or facts.get("level") or level
+            text = sentence(moment.event, facts, names, self.language)
+            title = heading(moment.event, facts, level, names, self.language)
+            shown = {"title": text.rstrip("。."), "text": ""} if title is None else {"title": title, "text": text}
+            told.append(MomentView(version=moment.version, event=moment.event, at=moment.at, facts=facts, **shown))
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class TimedViews(Views):
+    """Views that tell how much time is left.
+
+    Args:
+        calendars: by version, those that the rows' deadlines were counted in.
+        now: the instant at which it is told.
+    """
+
+    calendars: Mapping[int, Calendar]
+    now: datetime
+
+    def _times(self, entry: LedgerEntry) -> Times:
+        return Times(self.calendars, entry.village, self.language, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffViews(TimedViews):
+    """Renders rows of the ledger for staff."""
+
+    def issue(self, row: Row[Any], supervised: list[str]) -> IssueView:
+        """A row of the ledger for staff, with the steps of supervision that were taken."""
+        return IssueView(**self._issue(entry_from(row)), supervised=supervised)
+
+    def issue_with_timeline(self, row: Row[Any], moments: Sequence[Row[Any]], supervised: list[str]) -> IssueWithTimeline:
+        """One issue for staff, with its whole timeline."""
+        entry = entry_from(row)
+        timeline = self._timeline(entry, ((moment, moment.facts) for moment in moments))
+        return IssueWithTimeline(**self._issue(entry), supervised=supervised, timeline=timeline)
+
     def _issue(self, entry: LedgerEntry) -> dict[str, Any]:
         same = ("issue_id", "number", "title", "channel", "topic", "priority", "reporter", "due_at", "overdue_since", "warned", "raised_at")
         same += ("occurred_at", "assigned_at", "accepted_at", "resolved_at", "answered_at", "closed_at", "outcome", "result", "promised_by")
         same += ("rating", "how", "resolutions", "escalations", "labels", "version")
-        region = self.regions.get(entry.village)
+        region, times = self.regions.get(entry.village), self._times(entry)
         return {
             **{name: getattr(entry, name) for name in same},
             **self._common(entry),
@@ -152,6 +187,7 @@ class Views:
                     kind=clock.kind,
                     text=self._word(DEADLINES, clock.kind),
                     due_at=clock.due_at,
+                    left_text=times.left(clock),
                     warned=clock.warned,
                 )
                 for clock in entry.running
@@ -163,17 +199,10 @@ class Views:
             return None
         return HandlerView(officer_id=handler.officer_id, name=handler.name, unit=handler.unit, unit_name=self._names.unit(handler.unit))
 
-    def _timeline(self, entry: LedgerEntry, moments: Iterable[tuple[Row[Any], dict[str, Any]]]) -> list[MomentView]:
-        """What happened, each with the facts that the reader may see of it."""
-        names, level = InLanguage(self.called, self.regions, self.language, entry.village), None
-        told: list[MomentView] = []
-        for moment, facts in moments:
-            level = facts.get("to_level") or facts.get("level") or level
-            text = sentence(moment.event, facts, names, self.language)
-            title = heading(moment.event, facts, level, names, self.language)
-            shown = {"title": text.rstrip("。."), "text": ""} if title is None else {"title": title, "text": text}
-            told.append(MomentView(version=moment.version, event=moment.event, at=moment.at, facts=facts, **shown))
-        return told
+
+def calendar_versions(rows: Iterable[Row[Any]]) -> set[int]:
+    """The versions of the calendar that the rows' deadlines were counted in."""
+    return {clock["calendar_version"] for row in rows for clock in row.clocks}
 
 
 def units_in(rows: Iterable[Row[Any]], moments: Iterable[Row[Any]] = ()) -> list[str]:

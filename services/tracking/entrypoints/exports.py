@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,7 +15,7 @@ from services.tracking.domain.words import PRIORITIES, SHANGHAI, SUPERVISED, Lan
 from services.tracking.entrypoints.issues import LedgerFilters, ledger_reader, of_own_region, scope_of
 from services.tracking.repository import Place, Scope, owed_at
 from services.tracking.spreadsheets import XLSX, Cell, Sheet, workbook
-from services.tracking.views import Views, units_in
+from services.tracking.views import StaffViews, calendar_versions, units_in
 from shared import audit
 from shared.problems import language_of
 from shared.security.principal import Principal
@@ -68,7 +69,7 @@ async def export(
     async with reading.database.transaction() as session:
         now = await reading.clock.now(session)
         counts = await repository.counts_by_state(session, scope, query.filters())
-        rows = await _rows(session, reading, scope, query, language)
+        rows = await _rows(session, reading, scope, query, language, now)
         await audit.record(session, audit.Entry(action="export_ledger", status=200, region=query.region, after={"rows": len(rows)}))
     total = sum(counts.get(state, 0) for state in query.state or counts)
     note = say(_NOTE if total <= len(rows) else _NOTE_OF_SOME, language)
@@ -87,13 +88,16 @@ def download(name: str, content: bytes) -> Response:
     return Response(content, media_type=XLSX, headers=headers)
 
 
-async def _rows(session: AsyncSession, reading: Reading, scope: Scope, query: LedgerFilters, language: Language) -> list[tuple[Cell, ...]]:
+async def _rows(
+    session: AsyncSession, reading: Reading, scope: Scope, query: LedgerFilters, language: Language, now: datetime
+) -> list[tuple[Cell, ...]]:
     found: list[tuple[Cell, ...]] = []
     newest, after = query.sort == "newest", None
     while len(found) < BOUND:
         batch = await repository.page(session, scope, query.filters(), newest=newest, after=after, limit=min(_BATCH, BOUND - len(found)))
         steps = await repository.supervised(session, [row.issue_id for row in batch])
-        views = Views(reading.regions, await repository.names(session, units_in(batch)), language)
+        called = await repository.names(session, units_in(batch))
+        views = StaffViews(reading.regions, called, language, await reading.calendars.of(session, calendar_versions(batch)), now)
         found += [_cells(views, row, steps.get(row.issue_id, ())) for row in batch]
         if len(batch) < _BATCH:
             break
@@ -101,7 +105,7 @@ async def _rows(session: AsyncSession, reading: Reading, scope: Scope, query: Le
     return found
 
 
-def _cells(views: Views, row: Row[Any], steps: Sequence[str]) -> tuple[Cell, ...]:
+def _cells(views: StaffViews, row: Row[Any], steps: Sequence[str]) -> tuple[Cell, ...]:
     issue, language = views.issue(row, list(steps)), views.language
     return (
         issue.number,

@@ -11,7 +11,7 @@ from services.tracking.bootstrap import Reading
 from services.tracking.domain.entry import LedgerLevel, LedgerState
 from services.tracking.paging import BadCursor, cursor_of, place_of
 from services.tracking.repository import Filters, Place, Scope, Standing, owed_at
-from services.tracking.views import Views, units_in
+from services.tracking.views import StaffViews, calendar_versions, units_in
 from shared.contracts.values import Category, Priority
 from shared.ids import is_id
 from shared.problems import FieldError, invalid, language_of, not_found
@@ -128,7 +128,9 @@ async def issues(
         counts = None if after else await repository.counts_by_state(session, scope, filters)
         called = await repository.names(session, units_in(shown))
         steps = await repository.supervised(session, [row.issue_id for row in shown])
-    views = Views(reading.regions, called, language_of(request))
+        calendars = await reading.calendars.of(session, calendar_versions(shown))
+        now = await reading.clock.now(session)
+    views = StaffViews(reading.regions, called, language_of(request), calendars, now)
     more = len(rows) > query.limit
     last = shown[-1] if more else None
     return Ledger(
@@ -163,8 +165,11 @@ async def issue(
         moments = await repository.timeline(session, issue_id)
         called = await repository.names(session, units_in((row,), moments))
         steps = await repository.supervised(session, [issue_id])
+        calendars = await reading.calendars.of(session, calendar_versions((row,)))
+        now = await reading.clock.now(session)
     response.headers["ETag"] = tag
-    return Views(reading.regions, called, language_of(request)).issue_with_timeline(row, moments, steps.get(issue_id, []))
+    views = StaffViews(reading.regions, called, language_of(request), calendars, now)
+    return views.issue_with_timeline(row, moments, steps.get(issue_id, []))
 
 
 def matches(request: Request, tag: str) -> bool:

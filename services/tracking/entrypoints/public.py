@@ -14,8 +14,8 @@ from services.tracking.answers import Board, PublicView
 from services.tracking.boards import Boards, Narrowed, Order, Standing
 from services.tracking.bootstrap import Reading
 from services.tracking.entrypoints.issues import matches
-from services.tracking.public_views import PublicViews, calendar_versions
-from services.tracking.views import units_in
+from services.tracking.public_views import PublicViews
+from services.tracking.views import calendar_versions, units_in
 from shared.contracts.values import Level
 from shared.problems import language_of, not_found
 from shared.ratelimit import RateLimiter, network

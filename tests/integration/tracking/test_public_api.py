@@ -25,12 +25,15 @@ from shared.ids import new_id
 from shared.worktime import Calendar
 from tests.integration.tracking.conftest import Api
 from tests.support.events import COUNTY, MONDAY, OTHER_TOWNSHIP, STREET_LIGHT, TOKEN, TOWNSHIP, VILLAGE, deadline, digest, example, missed
+from tests.support.platform import principal
 
 TOPICS = (
     STREET_LIGHT,
     Topic(code="pension", zh="养老金", en="Pensions", township_unit="social_security", county_unit="human_resources", board="category"),
     Topic(code="relief", zh="救助", en="Relief", township_unit="civil_affairs", county_unit="civil_affairs", board="none"),
 )
+
+OFFICER = principal("officer", TOWNSHIP)
 
 
 async def happens(api: Api, *events: Any, **options: Any) -> None:
@@ -96,6 +99,11 @@ async def test_time_is_told_as_the_deadline_counts_it(api: Api) -> None:
         assert told["used_percent"] == 0
         shown = next(item for item in (await board_of(api, VILLAGE))["items"] if item["title"] == unit)
         assert shown["left_text"] in named
+        listed = next(item for item in (await api.get("/issues", OFFICER)).json()["items"] if item["title"] == unit)
+        assert listed["deadlines"][0]["left_text"] in named
+        for path in ("/issues", f"/issues/{listed['issue_id']}"):
+            page = (await api.page(path, OFFICER)).text
+            assert any(f"还剩 {long}" in page for long in named), path
 
 
 async def test_a_pause_says_what_it_has_kept(api: Api) -> None:
