@@ -13,7 +13,11 @@ looks at older ones. A look at a thousand issues makes a hundred thousand object
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a process's `main` to its end."""
-    # What was loaded stays for good: there is no need to look at it ever again.
+    collect_seldom()
+    uvloop.run(main)
+
+
+def collect_seldom() -> None:
+    """Have the collector never look again at what is loaded by now, which stays for good, and at what is new less often."""
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
-    uvloop.run(main)

@@ -10,6 +10,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.layout import Layout
+from shared.loop import collect_seldom
 from shared.messaging.api import NOT_FOUND, JetStreamError, call
 from shared.messaging.connection import connect
 from shared.messaging.topology import DEAD_STREAM, STREAM, ensure_topology
@@ -49,6 +50,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (not item.nodeid.startswith(STORIES), not item.nodeid.startswith(LONG_FILES), -counts[item.path], str(item.path))
     )
+
+
+def pytest_collection_finish() -> None:
+    """Tests hold more modules than any service: as in `shared.loop`, they are not looked at over and over."""
+    collect_seldom()
 
 
 @pytest.fixture(scope="session")
