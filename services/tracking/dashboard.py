@@ -47,6 +47,11 @@ def age_name(age: Told, language: Language) -> str:
     return say((f"{low}–{high} 天", f"{low}–{high} days") if low else (f"{high} 天以内", f"under {high} days"), language)
 
 
+def missed(rate: Told) -> int:
+    """How many of what a rate counts lower it."""
+    return rate["denominator"] - rate["numerator"]
+
+
 def worst_first(held: Sequence[Told], happened: Sequence[Told]) -> list[dict[str, Any]]:
     """What each place holds, with the share it settled in time: the lowest first, what settled nothing last, then what is late most."""
     rates = {group["key"]: group["on_time_rate"] for group in happened}

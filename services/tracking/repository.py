@@ -1,6 +1,6 @@
 """Queries of the ledger and the timeline. Who may see what comes in as a `Scope`; nothing is read beyond it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.tracking.domain.words import STATES
+from services.tracking.rates import CountedIn
 from services.tracking.tables import LIVE, Topics, Units
 from shared.database import table_of
 from shared.regions import level_of
@@ -81,6 +82,7 @@ class Filters:
     raised_before: datetime | None = None
     overdue: bool | None = None
     standing: Standing | None = None
+    counted_in: CountedIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ async def page(
     session: AsyncSession, scope: Scope, filters: Filters, *, newest: bool = False, after: Place | None = None, limit: int = 50
 ) -> Sequence[Row[Any]]:
     """At most `limit` rows of the ledger: by `OWED`, what was missed longest ago first (what owes nothing comes last), or newest first."""
-    query = select(LIVE.ledger).where(in_scope(LEDGER, scope), *_conditions(filters)).limit(limit)
+    query = select(LIVE.ledger).where(in_scope(LEDGER, scope), *_conditions(filters), *_counted_in(filters, scope)).limit(limit)
     if newest:
         if after:
             query = query.where(tuple_(LEDGER.raised_at, LEDGER.issue_id) < tuple_(literal(after.value, _INSTANT), literal(after.issue_id)))
@@ -162,6 +164,7 @@ _NOT_COUNTED = {
     "raised_after": None,
     "raised_before": None,
     "overdue": None,
+    "counted_in": None,
 }
 """Filters by what the counts do not know, as they are where they narrow nothing."""
 
@@ -173,7 +176,8 @@ async def counts_by_state(session: AsyncSession, scope: Scope, filters: Filters)
         of, n = COUNTED, func.sum(COUNTED.n)
     else:
         of, n = LEDGER, func.count()
-    query: Select[Any] = select(of.state, n.label("n")).where(in_scope(of, scope), *_conditions(filters, of)).group_by(of.state)
+    chosen = (in_scope(of, scope), *_conditions(filters, of), *_counted_in(filters, scope))
+    query: Select[Any] = select(of.state, n.label("n")).where(*chosen).group_by(of.state)
     return {row.state: row.n for row in (await session.execute(query)).all() if row.n}
 
 
@@ -218,6 +222,14 @@ def _conditions(filters: Filters, of: Any = LEDGER) -> list[ColumnElement[bool]]
         case None:
             pass
     return conditions
+
+
+def _counted_in(filters: Filters, scope: Scope) -> Iterator[ColumnElement[bool]]:
+    """Issues with a transition that the rate counts. An issue counts where it is: its region never changes."""
+    if filters.counted_in:
+        of = LIVE.transitions.c
+        where = in_region(of, filters.region) if filters.region else in_scope(of, scope)
+        yield LEDGER.issue_id.in_(select(of.issue_id).where(where, *filters.counted_in.conditions(of)))
 
 
 def owed_at(row: Row[Any]) -> datetime | None:

@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from services.tracking.bootstrap import Reading
 from services.tracking.charts import line
-from services.tracking.dashboard import RATES, age_name, month_name, sheets, weekday, worst_first
+from services.tracking.dashboard import RATES, age_name, missed, month_name, sheets, weekday, worst_first
+from services.tracking.domain.words import Language, say
 from services.tracking.entrypoints.exports import BOUND, download
 from services.tracking.entrypoints.issues import LedgerFilters
+from services.tracking.rates import CountedIn
 from services.tracking.repository import WAITING
 from services.tracking.spreadsheets import workbook
 from shared.regions import Region, Regions
@@ -32,7 +34,15 @@ _IN_THE_FORM = frozenset({"q", "state", "level", "standing", "sort"})
 _LATEST = 10
 """Of what is late, as many as one looks at before one acts; the ledger has the rest."""
 
-WORDS = {"degrees": DEGREES, "line": line, "month_name": month_name, "weekday": weekday, "age_name": age_name, "rates": RATES}
+WORDS = {
+    "degrees": DEGREES,
+    "line": line,
+    "month_name": month_name,
+    "weekday": weekday,
+    "age_name": age_name,
+    "rates": RATES,
+    "missed": missed,
+}
 PAGES = Pages("services.tracking", WORDS)
 
 
@@ -159,6 +169,13 @@ def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**item, "owed_at": since, "next_degree": next((degree for degree in DEGREES if degree not in item["supervised"]), "")}
 
 
+def _rate_words(rate: str, language: Language) -> str:
+    """What `CountedIn.parse` reads, in words. The API has accepted it."""
+    of = CountedIn.parse(rate)
+    missed = say((",没做到的", ", missed"), language) if of.missed else ""
+    return f"{say(RATES[of.rate][0], language)} {month_name(f'{of.month:%Y-%m}', language)}{missed}"
+
+
 def _narrowed(request: Request, asked: Mapping[str, list[str]], items: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     """Filters that the form does not show: name, value in words, and the address without them."""
     first = items[0] if items else {}
@@ -169,6 +186,7 @@ def _narrowed(request: Request, asked: Mapping[str, list[str]], items: list[dict
         "officer": handler.get("name"),
         "topic": first.get("topic_text"),
         "category": first.get("category_text"),
+        "rate": _rate_words(asked["rate"][0], chosen(request)) if "rate" in asked else None,
     }
     found: list[tuple[str, str, str]] = []
     for name, values in asked.items():

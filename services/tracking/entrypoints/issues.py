@@ -10,6 +10,7 @@ from services.tracking.answers import IssueWithTimeline, Ledger
 from services.tracking.bootstrap import Reading
 from services.tracking.domain.entry import LedgerLevel, LedgerState
 from services.tracking.paging import BadCursor, cursor_of, place_of
+from services.tracking.rates import PATTERN, CountedIn
 from services.tracking.repository import Filters, Place, Scope, Standing, owed_at
 from services.tracking.views import StaffViews, calendar_versions, units_in
 from shared.contracts.values import Category, Priority
@@ -70,6 +71,11 @@ class LedgerFilters(BaseModel):
     standing: Standing | None = Field(
         None, description="`open`: not closed; `late`: as overdue; `due`: a deadline runs that somebody owes, and none was missed."
     )
+    rate: str | None = Field(
+        None,
+        pattern=PATTERN,
+        description="Counted in this rate of a month of Asia/Shanghai, `on_time_rate@2026-03`; `on_time_rate:missed@2026-03`: lowered it.",
+    )
     sort: Literal["due", "newest"] = Field(
         "due", description="`due`: what was missed longest ago first, then the soonest deadline; `newest`: raised last first."
     )
@@ -93,6 +99,7 @@ class LedgerFilters(BaseModel):
             raised_before=self.raised_before,
             overdue=self.overdue,
             standing=self.standing,
+            counted_in=CountedIn.parse(self.rate) if self.rate else None,
         )
 
 

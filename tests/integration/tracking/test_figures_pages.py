@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 
 from services.tracking.entrypoints import exports
 from shared.contracts.intake import IssueRaised
-from shared.contracts.routing import Accepted, Assigned, DirectoryChanged, Supervised
+from shared.contracts.routing import Accepted, Assigned, DirectoryChanged, Resolved, Supervised
 from shared.ids import new_id
 from shared.security.principal import Principal
 from tests.integration.tracking.conftest import Api
@@ -77,8 +77,10 @@ async def test_every_link_into_the_ledger_shows_as_many_issues_as_its_number(bus
     await raised(busy, "乙", example(Assigned, deadlines=until(noon(1))), topic="road")
     await raised(busy, "丙", example(Assigned, deadlines=until(noon(2))), example(Accepted), region="330182105001")
     await raised(busy, "丁")
+    await raised(busy, "戊", example(Assigned, deadlines=until(NOW - 25 * DAY)), example(Accepted), example(Resolved))
     answer = await busy.page("/figures", SUPERVISOR, by=by)
     Page(answer)
+    assert "rate=on_time_rate%3Amissed" in answer.text
     numbers = re.findall(r'<a href="(/issues\?[^"]+)">(\d+)</a>', answer.text)
     assert len(numbers) > 12
     for link, number in numbers:
@@ -131,6 +133,7 @@ async def test_what_narrows_the_ledger_is_said_and_can_be_taken_away(busy: Api) 
     assert "甲" in page.text
     assert "超期 1 天" in page.text
     assert (await busy.page("/issues", SUPERVISOR, standing="nonsense")).status_code == 422
+    assert "算进: 按期办结率 2026年3月，没做到的" in Page(await busy.page("/issues", SUPERVISOR, rate="on_time_rate:missed@2026-03")).text
 
 
 async def test_cells_that_look_like_formulas_or_links_stay_text(busy: Api) -> None:

@@ -59,6 +59,13 @@ class Lives:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def leads_to(self, name: str, month: str = "2026-03") -> tuple[int, int]:
+        """How many issues the ledger lists of a rate: counted in it, and lowering it."""
+        pages = [(await self.api.get("/issues", SUPERVISOR, rate=f"{each}@{month}")).json() for each in (name, f"{name}:missed")]
+        for page in pages:
+            assert page["total"] == len(page["items"])
+        return pages[0]["total"], pages[1]["total"]
+
 
 @pytest.fixture
 def lives(api: Api) -> Lives:
@@ -105,6 +112,7 @@ async def test_response_rate_is_the_share_of_resolutions_whose_reporter_was_told
     unrated = await lives.raise_issue()
     await lives.on(1, unrated, example(Resolved), example(Answered), example(VisitDue, reason="not_rated"))
     assert (await lives.statistics())["figures"]["response_rate"] == rate(2, 4)
+    assert await lives.leads_to("response_rate") == (4, 2)
 
 
 async def test_resolution_rate_is_the_share_of_closed_issues_that_were_solved_withdrawn_ones_left_out(lives: Lives) -> None:
@@ -116,6 +124,7 @@ async def test_resolution_rate_is_the_share_of_closed_issues_that_were_solved_wi
     )
     figures = (await lives.statistics())["figures"]
     assert figures["resolution_rate"] == rate(1, 2)
+    assert await lives.leads_to("resolution_rate") == (2, 1)
     assert (figures["closed"], figures["withdrawn"]) == (3, 1)
     assert figures["days_to_close"]["count"] == 2
 
@@ -127,6 +136,7 @@ async def test_satisfaction_rate_is_the_share_of_ratings_that_are_satisfied_or_f
     unhappy = await lives.raise_issue()
     await lives.on(1, unhappy, example(Resolved), example(Answered), example(Rated, rating="dissatisfied"), example(Reopened))
     assert (await lives.statistics())["figures"]["satisfaction_rate"] == rate(2, 3)
+    assert await lives.leads_to("satisfaction_rate") == (3, 1)
 
 
 async def test_on_time_rate_is_the_share_of_resolutions_before_their_handle_deadline(lives: Lives) -> None:
@@ -135,6 +145,16 @@ async def test_on_time_rate_is_the_share_of_resolutions_before_their_handle_dead
     too_late = await lives.raise_issue()
     await lives.on(5.1, too_late, example(Resolved))
     assert (await lives.statistics())["figures"]["on_time_rate"] == rate(1, 2)
+    assert await lives.leads_to("on_time_rate") == (2, 1)
+    assert await lives.leads_to("on_time_rate", "2026-02") == await lives.leads_to("on_time_rate", "2026-04") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["on_time_rate", "on_time_rate@2026", "on_time_rate@2026-13", "open_rate@2026-03", "on_time_rate:kept@2026-03"]
+)
+async def test_a_rate_that_there_is_not_is_refused(lives: Lives, wrong: str) -> None:
+    answer = await lives.api.get("/issues", SUPERVISOR, rate=wrong)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/rate")
 
 
 async def test_days_are_counted_to_the_resolution_that_held_and_to_the_closing(lives: Lives) -> None:
