@@ -88,7 +88,7 @@ async def _stored(observer: NatsConnection, copy: StreamCopy, issue_id: str, com
             answer = await observer.request("$JS.API.DIRECT.GET.HUIYIN", f'{{"seq":{last}}}'.encode(), timeout=2)
             headers = answer.headers or {}
             if issue_id.encode() in answer.data:
-                return (datetime.fromisoformat(headers["Nats-Time-Stamp"][:26] + "+00:00") - committed).total_seconds()
+                return (datetime.fromisoformat(headers["Nats-Time-Stamp"]) - committed).total_seconds()
 
 
 @asynccontextmanager
