@@ -43,9 +43,7 @@ class Arrivals:
         Raises:
             Problem: 409 and 422 of the key (`idempotency.replay`), 422 and 503 of the command (`Handlers.checked`).
         """
-        issue_id = new_id()
-        describe("raise_issue", region=command.village_code, issue_id=issue_id)
-        return await self._raise(Arrival(issue_id, command, caller, claimed, copy_context()))
+        return await self._raise(Arrival(new_id(), command, caller, claimed, copy_context()))
 
     async def _raise_all(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> list[Answer | StoredAnswer | Exception]:
         known = await replay_each(session, [arrival.claimed for arrival in arrivals])
@@ -56,6 +54,7 @@ class Arrivals:
 
     async def _record(self, session: AsyncSession, checked: Sequence[tuple[Arrival, Facts | Problem]]) -> list[Answer | Problem]:
         async def recorded(arrival: Arrival, facts: Facts) -> Answer:
+            describe("raise_issue", issue_id=arrival.issue_id)
             answer = await self._handlers.raise_issue(session, arrival.issue_id, arrival.command, facts)
             await remember(session, arrival.claimed, answer, issue_id=arrival.issue_id)
             return answer

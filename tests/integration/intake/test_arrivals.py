@@ -58,3 +58,4 @@ async def test_a_key_that_comes_twice_at_once_is_one_issue_beside_others(intake:
     answers = await asyncio.gather(*(intake.raise_issue(principal("dispatcher", "330182000000"), key=key) for key in keys))
     assert sorted(answer.status_code for answer in answers) == [201] * (AT_ONCE - 1) + [409]
     assert intake.rows("SELECT count(*) FROM intake.issues") == [(AT_ONCE - 1,)]
+    assert intake.rows("SELECT count(*), count(issue_id) FROM intake.audit WHERE result = 'idempotency_in_flight'") == [(1, 0)]
