@@ -121,10 +121,13 @@ class Matter:
         self.token = str(raised.body["tracking_url"]).rstrip("/").rpartition("/")[2]
 
     async def withdraw(self, attempt: int) -> bool:
-        """Withdraw it, whatever its state. Returns whether that was taken: while a consequence is pending intake refuses."""
+        """Withdraw it, whatever its state. Returns whether that is over: while a consequence is pending intake refuses.
+
+        One that intake does not know any more cannot be withdrawn, and the checker says that it was lost.
+        """
         ask = Ask("withdrawal", REPORTER, self._public("withdrawal"), {}, self._key("end", attempt), self.issue_id)
         entry = await self.client.ask(ask)
-        return entry is not None and entry.ok
+        return entry is not None and (entry.ok or entry.status == 404)
 
     async def _look_up(self, step: int) -> None:
         phone = self.body.get("reporter", {}).get("phone", "00000000000")

@@ -26,7 +26,7 @@ def _of_every_second(issue_id: str) -> bool:
 
 
 def _answers_without_commit(module: Any) -> None:
-    turn, pipelined = _every(5), module.pipelined
+    turn, pipelined = _every(2), module.pipelined
 
     @asynccontextmanager
     async def rolled_back(session: Any) -> AsyncIterator[None]:

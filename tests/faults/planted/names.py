@@ -18,7 +18,7 @@ class Bug:
 
 
 BUGS: Mapping[str, Bug] = {
-    "answers-without-commit": Bug("I1", "every fifth raise is answered 201, and what it wrote is rolled back"),
+    "answers-without-commit": Bug("I1", "every second transaction of raises is answered 201, and what it wrote is rolled back"),
     "raises-twice": Bug("I1", "every fifth raise records a second issue that nobody asked for"),
     "publishes-a-gap": Bug("I2", "the relay moves every tenth event without publishing it"),
     "swaps-messages": Bug("I2", "the relay publishes neighbouring events of one issue in the wrong order"),
