@@ -6,18 +6,17 @@ from typing import Any
 
 import uvloop
 
-_YOUNG, _MIDDLE, _OLD = 20_000, 20, 20
-"""How many new objects the collector of cycles lets come before it looks at them (700 unless said), and how many such looks before it
-looks at older ones. A look at a thousand issues makes a hundred thousand objects, none of them in a cycle."""
+COLLECT_AFTER = (20_000, 20, 20)
+"""Objects more than before after which the garbage collector looks: requests and events make many that live shortly."""
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a process's `main` to its end."""
-    collect_seldom()
     uvloop.run(main)
 
 
 def collect_seldom() -> None:
-    """Have the collector never look again at what is loaded by now, which stays for good, and at what is new less often."""
+    """What was imported stays: the collector need not look at it again and again, and at what is new less often."""
+    gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+    gc.set_threshold(*COLLECT_AFTER)

@@ -1,7 +1,6 @@
 """Runs a service: its HTTP application and its background tasks in one loop, from one signal to one end."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
+from shared.loop import collect_seldom
 from shared.web.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are ours: they also stop the background tasks."""
         yield
-
-
-COLLECT_AFTER = (20_000, 20, 20)
-"""Objects more than before after which the garbage collector looks: requests and events make many that live shortly."""
 
 
 async def run(
@@ -59,10 +55,7 @@ async def run(
         BackgroundFailed: when a task crashed or ended by itself; everything else was stopped in order first.
         OSError: when the port is taken.
     """
-    # What was imported stays: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    collect_seldom()
     stop = asyncio.Event()
     tasks = [asyncio.create_task(_guarded(name, task, stop), name=name) for name, task in (background or {}).items()]
     if app is not None:
